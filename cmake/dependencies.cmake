@@ -1,0 +1,12 @@
+# Debian packages only; scripts/lib/packages.sh has the list that scripts/run installs.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(benchmark REQUIRED)
+find_package(fmt REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(Boost 1.74 REQUIRED COMPONENTS context)
+find_package(TBB REQUIRED)
+pkg_check_modules(hwloc REQUIRED IMPORTED_TARGET hwloc)

@@ -1,0 +1,50 @@
+#include "harness/cli/controls.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace stackheap {
+namespace {
+
+constexpr std::string_view kMetric = "ns_per_op";
+
+// "+0.31 % [-0.2, +0.9]" of a ratio.
+std::string percent(const Estimate& ratio) {
+  const auto of = [](double value) { return 100 * (value - 1); };
+  std::string text = fmt::format("{:+.2f} %", of(ratio.point));
+  return ratio.has_interval()
+             ? text + fmt::format(" [{:+.2f}, {:+.2f}]", of(ratio.lower), of(ratio.upper))
+             : text + " [no interval: too few rounds]";
+}
+
+std::string twins_text(const RunSummary& run) {
+  const auto& all = run.summary.twin_summaries;
+  const auto twins = std::find_if(
+      all.begin(), all.end(), [](const TwinSummary& summary) { return summary.metric == kMetric; });
+  if (twins == all.end() || twins->twins == 0) return {};
+  return fmt::format(
+      "twins (a cell beside itself, by {}): {} of {} differ, {:.0f} % [{:.0f}, {:.0f}], expected 5 "
+      "%;\n  all together {}\n",
+      kMetric, twins->differing, twins->twins, 100 * twins->share.point, 100 * twins->share.lower,
+      100 * twins->share.upper, percent(twins->ratio));
+}
+
+std::string anchors_text(const RunSummary& run) {
+  std::string text;
+  for (const SummaryRow& row : run.summary.rows) {
+    if (row.metric != "drift") continue;
+    text +=
+        fmt::format("{} {} {}", text.empty() ? "drift of the machine over half of the run:" : ";",
+                    run.table.cell(row.cell).cell.workload, percent(row.estimate));
+  }
+  return text.empty() ? text : text + "\n";
+}
+
+}  // namespace
+
+std::string controls_text(const RunSummary& run) {
+  return twins_text(run) + anchors_text(run);
+}
+
+}  // namespace stackheap

@@ -1,0 +1,10 @@
+// SIGINT, SIGTERM and SIGHUP as a readable descriptor. The first ends the running sample and the
+// run in good order; a second ends the driver at once (the keeper still ends the workers).
+#pragma once
+
+namespace stackheap {
+
+// Installs the handlers; call once. Returns the descriptor that becomes readable.
+int install_interrupt_handlers();
+
+}  // namespace stackheap

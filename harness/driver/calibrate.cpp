@@ -1,0 +1,248 @@
+#include "harness/driver/calibrate.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/error.hpp"
+#include "harness/base/random.hpp"
+#include "harness/driver/plan.hpp"
+#include "harness/driver/run_folder.hpp"
+
+namespace stackheap {
+namespace {
+
+struct CalibrationCell {
+  const char* workload;
+  const char* variant;
+  std::int64_t parameter;  // 0: none
+  bool all_cpus;
+};
+
+// A fast path, a working set and blocks that wander, each by itself and shared.
+constexpr CalibrationCell kCells[] = {
+    {"heap/pair", "malloc", 64, false},     {"heap/slots", "malloc", 1024, true},
+    {"heap/slots", "malloc", 1024, false},  {"threads/larson", "malloc", 0, true},
+    {"threads/larson", "malloc", 0, false}, {"heap/pair", "malloc", 64, true},
+};
+
+// Short windows and few of them make a trial cheap: 40 ms of a process of 55 ms are measured.
+constexpr std::uint64_t kWindowNs = 4'000'000;
+constexpr unsigned kWindows = 8;
+constexpr unsigned kWarmUp = 2;
+constexpr unsigned kPilots = 3;
+constexpr double kDeadlineSeconds = 30;
+// Of a pair, in a session: what the largest budget of a detectable slowdown asks for.
+constexpr double kPairSeconds = 60;
+constexpr std::uint64_t kDisturbedOneIn = 10;
+
+// A process that does nothing but compute, on one CPU, until it is destroyed.
+class Burner {
+ public:
+  explicit Burner(std::optional<unsigned> cpu) : pid_(::fork()) {
+    if (pid_ < 0) throw_errno("start a process beside the sample");
+    if (pid_ == 0) burn(cpu);
+  }
+  ~Burner() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Burner(const Burner&) = delete;
+  Burner& operator=(const Burner&) = delete;
+
+ private:
+  [[noreturn]] static void burn(std::optional<unsigned> cpu) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (cpu) {
+      cpu_set_t set;
+      CPU_ZERO(&set);
+      CPU_SET(*cpu, &set);
+      ::sched_setaffinity(0, sizeof set, &set);
+    }
+    for (volatile unsigned i = 0;;) i = i + 1;
+  }
+
+  pid_t pid_;
+};
+
+class Sessions {
+ public:
+  Sessions(std::span<const WorkloadInfo> workloads, const Topology& topology,
+           const CalibrateOptions& options, Sampler& sampler, BankFile& file)
+      : workloads_(workloads),
+        topology_(topology),
+        options_(options),
+        sampler_(sampler),
+        file_(file),
+        random_(derive_seed(options.seed, file.next_session())) {}
+
+  CalibrateReport run() {
+    for (const CalibrationCell& cell : kCells) require(cell);
+    started_ns_ = monotonic_ns();
+    while (!is_over()) run_session(kCells[file_.next_session() % std::size(kCells)]);
+    return std::move(report_);
+  }
+
+ private:
+  double left() const {
+    return options_.budget_seconds - static_cast<double>(monotonic_ns() - started_ns_) * 1e-9;
+  }
+  bool is_over() const { return report_.interrupted || left() <= 0; }
+
+  void require(const CalibrationCell& cell) const {
+    const auto info = std::find_if(workloads_.begin(), workloads_.end(),
+                                   [&](const WorkloadInfo& w) { return w.name == cell.workload; });
+    if (info == workloads_.end() || info->find_variant(cell.variant) == nullptr) {
+      throw UserError(
+          fmt::format("calibrate needs the workload {} with the variant {}, which this "
+                      "worker does not have; leave out --worker",
+                      cell.workload, cell.variant));
+    }
+  }
+
+  CellRequest request_for(const CalibrationCell& cell, std::uint64_t seed) const {
+    CellRequest request;
+    request.workload = cell.workload;
+    request.variant = cell.variant;
+    request.parameter = cell.parameter;
+    request.threads = cell.all_cpus ? topology_.usable_cpus() : 1;
+    request.seed = seed;
+    request.windows = kWindows;
+    request.warm_up_minimum = kWarmUp;
+    request.warm_up_maximum = kWarmUp;
+    PlannedCell planned;
+    planned.cell.threads = request.threads;
+    request.cpus = lane_cpus(planned, topology_, std::nullopt);
+    return request;
+  }
+
+  // Operations of a thread in a window, from the fastest of a few pilots; 0: none succeeded.
+  std::uint64_t find_share(const CalibrationCell& cell) {
+    std::uint64_t share = 0;
+    for (unsigned i = 0; i < kPilots && !is_over(); ++i) {
+      CellRequest request = request_for(cell, options_.seed);
+      request.pilot_target_ns = kWindowNs;
+      const Execution execution = sampler_.run(request, options_.allocator, kDeadlineSeconds);
+      report_.interrupted = execution.interrupted;
+      if (execution.result.status == Status::kOk) {
+        share = std::max(share, execution.result.share);
+      } else {
+        note_failure(execution);
+      }
+    }
+    return share;
+  }
+
+  void note_failure(const Execution& execution) {
+    if (execution.interrupted) return;
+    ++report_.failed;
+    report_.failure =
+        fmt::format("{}: {}", to_string(execution.result.status), execution.result.detail);
+  }
+
+  void run_session(const CalibrationCell& cell) {
+    sampler_.use_worker(options_.layouts.front());
+    const std::uint64_t share = find_share(cell);
+    if (report_.interrupted) return;
+    if (share == 0) {
+      throw UserError(fmt::format("{}/{} under {} does not run: {}", cell.workload, cell.variant,
+                                  options_.allocator, report_.failure),
+                      ExitCode::kMissing);
+    }
+    BankSample sample;
+    sample.session = file_.next_session();
+    sample.started = utc_now();
+    sample.cell = cell.parameter == 0
+                      ? fmt::format("{}/{}/{}", cell.workload, cell.variant, options_.allocator)
+                      : fmt::format("{}/{}/{}/{}", cell.workload, cell.variant, options_.allocator,
+                                    cell.parameter);
+    sample.all_cpus = cell.all_cpus;
+    double pair_seconds = 0;
+    for (std::uint64_t round = 0; pair_seconds < kPairSeconds && !is_over(); ++round) {
+      sample.round = round;
+      sample.layout = static_cast<unsigned>(round % options_.layouts.size());
+      sampler_.use_worker(options_.layouts[sample.layout]);
+      pair_seconds += 2 * run_round(cell, share, sample);
+    }
+  }
+
+  // Returns the mean time of its samples.
+  double run_round(const CalibrationCell& cell, std::uint64_t share, BankSample& sample) {
+    std::vector<std::size_t> order;
+    for (std::size_t side = 0; side < kSides; ++side) {
+      if (side != kOtherSide || options_.other) order.push_back(side);
+    }
+    for (std::size_t i = order.size(); i > 1; --i) {
+      std::swap(order[i - 1], order[random_.below(static_cast<std::uint32_t>(i))]);
+    }
+    const std::uint64_t seed = derive_seed(options_.seed ^ sample.session, sample.round) >> 11U;
+    double seconds = 0;
+    sample.order = 0;
+    for (const std::size_t side : order) {
+      if (is_over()) break;
+      if (options_.on_progress) options_.on_progress(sample.session, sample.round, left());
+      sample.side = side;
+      run_side(request_for(cell, seed), share, sample);
+      seconds += sample.seconds;
+      ++sample.order;
+    }
+    return seconds / static_cast<double>(order.size());
+  }
+
+  void run_side(CellRequest request, std::uint64_t share, BankSample& sample) {
+    request.share = share;
+    if (sample.side >= kSameSides && sample.side < kOtherSide) {
+      // More operations are done than are reported: a slowdown that is exact.
+      const double factor = 1 + kSlowdownsPpm[sample.side - kSameSides] * 1e-6;
+      request.share = static_cast<std::uint64_t>(static_cast<double>(share) * factor + 0.5);
+    }
+    std::optional<Burner> burner;
+    if (sample.side == kDisturbedSide && sample.round % kDisturbedOneIn == 0) {
+      burner.emplace(request.cpus.empty() ? std::nullopt : std::optional(request.cpus.front()));
+    }
+    const std::string& allocator = sample.side == kOtherSide ? *options_.other : options_.allocator;
+    const Execution execution = sampler_.run(request, allocator, kDeadlineSeconds);
+    if (execution.interrupted) {
+      report_.interrupted = true;
+      return;
+    }
+    sample.status = execution.result.status;
+    if (sample.status != Status::kOk) note_failure(execution);
+    sample.threads = request.threads;
+    sample.share = share;
+    sample.seconds = execution.seconds;
+    sample.windows.clear();
+    for (const WindowResult& window : execution.result.windows) {
+      sample.windows.push_back(static_cast<double>(window.nanoseconds) /
+                               static_cast<double>(share));
+    }
+    if (sample.windows.empty() && sample.status == Status::kOk) sample.status = Status::kCrashed;
+    file_.append(sample);
+    ++report_.samples;
+  }
+
+  std::span<const WorkloadInfo> workloads_;
+  const Topology& topology_;
+  const CalibrateOptions& options_;
+  Sampler& sampler_;
+  BankFile& file_;
+  Random random_;
+  std::uint64_t started_ns_ = 0;
+  CalibrateReport report_;
+};
+
+}  // namespace
+
+CalibrateReport calibrate(std::span<const WorkloadInfo> workloads, const Topology& topology,
+                          const CalibrateOptions& options, Sampler& sampler, BankFile& file) {
+  STACKHEAP_CHECK(!options.layouts.empty());
+  return Sessions(workloads, topology, options, sampler, file).run();
+}
+
+}  // namespace stackheap

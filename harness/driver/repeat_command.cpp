@@ -1,0 +1,50 @@
+#include "harness/driver/repeat_command.hpp"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "harness/base/file.hpp"
+
+namespace stackheap {
+namespace {
+
+std::string shell_quoted(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+// As it is where no shell would take it apart; ~ is expanded outside of quotes only.
+std::string shell_path(std::string_view path) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-";
+  std::string text = with_home_as_tilde(path);
+  const std::string_view rest = std::string_view(text).substr(text.starts_with("~/") ? 2 : 0);
+  if (rest.find_first_not_of(kPlain) == std::string_view::npos) return text;
+  return text.substr(0, text.size() - rest.size()) + shell_quoted(rest);
+}
+
+}  // namespace
+
+std::string repeat_command(const std::filesystem::path& worker, const Allocator* allocator,
+                           const PreloadPlan& preload, const CellRequest& request) {
+  std::string command;
+  std::string redirections;
+  if (allocator != nullptr) {
+    for (const auto& [name, value] : allocator->environment) {
+      command += name + "=" + shell_quoted(value) + " ";
+    }
+    auto descriptor = preload.descriptors.begin();
+    for (const std::string& library : allocator->libraries) {
+      if (!needs_descriptor(library) || descriptor == preload.descriptors.end()) continue;
+      redirections += fmt::format(" {}<{}", descriptor->get(), shell_path(library));
+      ++descriptor;
+    }
+  }
+  if (!preload.value.empty()) command += "LD_PRELOAD=" + shell_quoted(preload.value) + " ";
+  return command + fmt::format("{} --cell {} --result-fd 1{}", shell_path(worker.string()),
+                               shell_quoted(to_json(request)), redirections);
+}
+
+}  // namespace stackheap

@@ -1,0 +1,19 @@
+// The shell command that repeats one sample by hand, for logs.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "harness/allocators/preload.hpp"
+#include "harness/model/allocator.hpp"
+#include "harness/model/cell_request.hpp"
+
+namespace stackheap {
+
+// For bash, on one line; paths below the home folder with ~. `allocator` is null where the process
+// ran on its default malloc. Libraries that were handed over as descriptors are opened by the shell
+// under the same numbers.
+std::string repeat_command(const std::filesystem::path& worker, const Allocator* allocator,
+                           const PreloadPlan& preload, const CellRequest& request);
+
+}  // namespace stackheap

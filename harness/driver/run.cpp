@@ -1,0 +1,355 @@
+#include "harness/driver/run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/error.hpp"
+#include "harness/base/text.hpp"
+
+namespace stackheap {
+namespace {
+
+// A worker that takes ten times what its workload declared, and ten seconds more, hangs.
+constexpr double kDeadlineFactor = 10;
+constexpr double kDeadlineExtraSeconds = 10;
+// A pilot's windows take about this; long enough that their time can be extrapolated.
+constexpr std::uint64_t kPilotTargetNs = 1'500'000;
+constexpr std::uint64_t kSmokePilotTargetNs = 1'000'000;
+
+struct Windows {
+  unsigned measured;
+  unsigned warm_up_minimum;
+  unsigned warm_up_maximum;
+};
+constexpr Windows kNormalWindows{kFewestWindows, 3, 10};
+constexpr Windows kOversubscribedWindows{4, 1, 3};
+constexpr Windows kSmokeWindows{3, 1, 1};
+constexpr Windows kPilotWindows{3, 0, 0};
+// What comes first in a block is another state of the machine, not a longer time.
+constexpr Windows kLeadWindows{3, 1, 3};
+// Counts need no interval over windows, and nobody reads the times.
+constexpr Windows kInstrumentedWindows{4, 1, 3};
+
+void apply(const Windows& windows, CellRequest& request) {
+  request.windows = windows.measured;
+  request.warm_up_minimum = windows.warm_up_minimum;
+  request.warm_up_maximum = windows.warm_up_maximum;
+}
+
+class Run {
+ public:
+  Run(const Plan& plan, const Topology& topology, const RunOptions& options, Sampler& sampler,
+      Journal& journal, const RunFolder& folder)
+      : plan_(plan),
+        topology_(topology),
+        options_(options),
+        sampler_(sampler),
+        journal_(journal),
+        folder_(folder) {}
+
+  RunReport run() {
+    started_ns_ = monotonic_ns();
+    const InstrumentedRound instrumented = instrumented_round(plan_, options_.instrumentation);
+    total_ = plan_.samples(options_.rounds) + instrumented.samples;
+    planned_seconds_ = plan_.seconds(options_.rounds) + instrumented.seconds;
+    if (options_.adaptive) watch_.emplace(plan_, *options_.adaptive);
+    ended_.assign(plan_.blocks.size(), false);
+    for (unsigned round = 0; !is_over(round); ++round) {
+      // All cells of a round in the same layout: what is compared has it in common.
+      sampler_.use_worker(options_.layouts[layout_of(round)]);
+      for (const Block& anchor : plan_.anchors) run_anchor(anchor, round);
+      run_round(round);
+      // Early, so that a run that is cut short has it.
+      if (round == 0) run_instrumented();
+      if (is_look(round)) look(round + 1);
+    }
+    if (watch_) {
+      report_.imprecise = static_cast<std::size_t>(std::count_if(
+          plan_.blocks.begin(), plan_.blocks.end(),
+          [&](const Block& block) { return block.most_rounds == 0 && !ended_[index_of(block)]; }));
+    }
+    report_.seconds = elapsed();
+    return std::move(report_);
+  }
+
+ private:
+  double elapsed() const { return static_cast<double>(monotonic_ns() - started_ns_) * 1e-9; }
+  std::size_t index_of(const Block& block) const {
+    return static_cast<std::size_t>(&block - plan_.blocks.data());
+  }
+  std::size_t layout_of(unsigned round) const { return round % options_.layouts.size(); }
+
+  bool is_out_of_budget() const {
+    return options_.adaptive && elapsed() >= options_.adaptive->budget_seconds;
+  }
+  bool must_stop() const { return report_.interrupted || is_out_of_budget(); }
+
+  bool is_over(unsigned round) const {
+    if (must_stop()) return true;
+    if (!options_.adaptive) return round >= options_.rounds;
+    return round >= options_.rounds &&
+           std::all_of(ended_.begin(), ended_.end(), [](bool ended) { return ended; });
+  }
+
+  bool is_look(unsigned round) const {
+    const unsigned done = round + 1;
+    return watch_ && done >= options_.rounds &&
+           (done - options_.rounds) % options_.adaptive->look_every == 0;
+  }
+
+  // Blocks that are precise run no more; a block whose rounds are limited ends with them.
+  void look(unsigned rounds) {
+    double seconds = 0;
+    std::size_t samples = 0;
+    for (const Block& block : plan_.blocks) {
+      const std::size_t index = index_of(block);
+      if (ended_[index]) continue;
+      const PrecisionWatch::Look found = watch_->look(index);
+      ended_[index] = found.precise || (block.most_rounds != 0 && rounds >= block.most_rounds);
+      if (ended_[index]) continue;
+      seconds += static_cast<double>(found.more_rounds) * seconds_of_round(block);
+      samples += found.more_rounds * (block.cells.size() + 2);
+    }
+    planned_seconds_ = seconds_done_ + seconds;
+    total_ = report_.samples + samples;
+  }
+
+  // Its own cell: no lead, no comparison.
+  void run_anchor(const Block& anchor, unsigned round) {
+    if (must_stop()) return;
+    if (round == 0) find_shares(anchor);
+    run_cell(anchor, anchor.cells.front(), round, 0, SampleKind::kAnchor);
+  }
+
+  void run_round(unsigned round) {
+    const RoundOrder order = round_order(plan_, options_.seed, round);
+    for (std::size_t i = 0; i < order.blocks.size() && !must_stop(); ++i) {
+      const Block& block = plan_.blocks[order.blocks[i]];
+      if (ended_[order.blocks[i]] || (block.most_rounds != 0 && round >= block.most_rounds)) {
+        continue;
+      }
+      if (round == 0) find_shares(block);
+      run_block(block, order.cells[i], round);
+    }
+  }
+
+  void run_block(const Block& block, const std::vector<std::size_t>& order, unsigned round) {
+    const auto cell_at = [&](std::size_t index) -> const PlannedCell& {
+      return block.cells[index == block.cells.size() ? *block.twin : index];
+    };
+    unsigned position = 0;
+    const auto first = std::find_if(order.begin(), order.end(), [&](std::size_t index) {
+      return cell_at(index).skip_status.empty();
+    });
+    if (block.lead && first != order.end()) {
+      run_cell(block, cell_at(*first), round, position++, SampleKind::kLead);
+    }
+    for (const std::size_t index : order) {
+      if (must_stop()) return;
+      const bool is_twin = index == block.cells.size();
+      run_cell(block, cell_at(index), round, position++,
+               is_twin ? SampleKind::kTwin : SampleKind::kTimed);
+    }
+  }
+
+  void run_instrumented() {
+    const RoundOrder order = round_order(plan_, options_.seed, 0);
+    for (std::size_t i = 0; i < order.blocks.size(); ++i) {
+      const Block& block = plan_.blocks[order.blocks[i]];
+      unsigned position = 0;
+      for (const std::size_t index : order.cells[i]) {
+        if (must_stop()) return;
+        if (index == block.cells.size()) continue;
+        const PlannedCell& planned = block.cells[index];
+        if (!options_.instrumentation.wants(block, planned)) continue;
+        run_cell(block, planned, 0, position++, SampleKind::kInstrumented);
+      }
+    }
+  }
+
+  CellRequest request_for(const Block& block, const PlannedCell& planned, unsigned round) const {
+    CellRequest request;
+    request.workload = planned.cell.workload;
+    request.variant = planned.cell.variant;
+    request.parameter = planned.cell.parameter.value_or(0);
+    request.threads = planned.cell.threads;
+    request.seed = block_seed(options_.seed, block.name, round);
+    request.oversubscribed = planned.oversubscribed;
+    request.cpus = lane_cpus(planned, topology_, options_.pinning);
+    return request;
+  }
+
+  static double deadline_of(const PlannedCell& planned) {
+    return kDeadlineFactor * planned.expected_seconds + kDeadlineExtraSeconds;
+  }
+
+  bool is_smoke() const { return options_.profile == Profile::kSmoke; }
+
+  // One short process per cell of the block; the shares then hold for the whole run. In `smoke`
+  // nothing is claimed from times, so each sample finds its own share and no pilot is run.
+  void find_shares(const Block& block) {
+    if (is_smoke() || !options_.piloted.at(block.workload)) return;
+    std::vector<PilotResult> pilots;
+    announce(block.name + " (pilot)", 0);
+    for (const PlannedCell& planned : block.cells) {
+      if (!planned.skip_status.empty()) continue;
+      CellRequest request = request_for(block, planned, 0);
+      request.pilot_target_ns = kPilotTargetNs;
+      apply(kPilotWindows, request);
+      const Execution execution =
+          sampler_.run(request, planned.cell.allocator, deadline_of(planned));
+      if (execution.interrupted) {
+        report_.interrupted = true;
+        return;
+      }
+      const WorkerResult& result = execution.result;
+      // A cell that fails its pilot will fail its sample and say why there.
+      if (result.status != Status::kOk || result.windows.empty() || result.share == 0) continue;
+      const auto fastest = std::min_element(result.windows.begin(), result.windows.end(),
+                                            [](const WindowResult& a, const WindowResult& b) {
+                                              return a.nanoseconds < b.nanoseconds;
+                                            });
+      pilots.push_back(
+          {planned.cell, planned.oversubscribed,
+           static_cast<double>(fastest->nanoseconds) / static_cast<double>(result.share)});
+    }
+    report_.work[block.name] = work_from_pilots(pilots);
+  }
+
+  void run_cell(const Block& block, const PlannedCell& planned, unsigned round, unsigned position,
+                SampleKind kind) {
+    Sample sample;
+    sample.kind = kind;
+    sample.round = round;
+    sample.block = block.name;
+    sample.order = position;
+    sample.cell = planned.cell;
+    sample.pinned = planned.pinned;
+    sample.oversubscribed = planned.oversubscribed;
+    if (!planned.skip_status.empty()) {
+      // Told once; it would be the same in every round.
+      if (round != 0) return;
+      sample.index = next_index_++;
+      const auto status = parse_status(planned.skip_status);
+      STACKHEAP_CHECK(status.has_value());
+      sample.result.status = *status;
+      sample.result.detail = planned.skip_detail;
+      ++report_.skipped;
+      journal_.append(sample);
+      return;
+    }
+    announce(planned.cell.label(options_.parameter_names.at(planned.cell.workload)), round);
+    CellRequest request = request_for(block, planned, round);
+    sample.seed = request.seed;
+    choose_windows(block, planned, request);
+    double expected_seconds = planned.expected_seconds;
+    if (kind == SampleKind::kInstrumented) {
+      request.instrumented = true;
+      if (!is_smoke()) apply(kInstrumentedWindows, request);
+      expected_seconds = options_.instrumentation.seconds_of(planned);
+    }
+    if (kind == SampleKind::kLead) apply(kLeadWindows, request);
+    const bool timeline = block.timeline && sample.kind == SampleKind::kTimed;
+    Execution execution =
+        sampler_.run(request, planned.cell.allocator, deadline_of(planned), timeline);
+    if (execution.interrupted) {
+      report_.interrupted = true;
+      return;
+    }
+    sample.index = next_index_++;
+    sample.result = execution.result;
+    if (sample.result.status == Status::kOk) {
+      sample.result.metrics.push_back({"layout", fmt::format("{}", layout_of(round))});
+    }
+    sample.timeline = std::move(execution.timeline);
+    if (sample.result.status != Status::kOk) write_log(sample, execution);
+    journal_.append(sample);
+    if (kind == SampleKind::kTimed) {
+      report_.rounds[block.name] = round + 1;
+      if (watch_) watch_->add(index_of(block), sample);
+    }
+    ++report_.samples;
+    seconds_done_ += expected_seconds;
+    if (is_failure(sample.result.status)) {
+      ++report_.failed;
+    } else if (sample.result.status != Status::kOk) {
+      ++report_.refused[sample.result.detail];
+    }
+    for (const MetricValue& metric : sample.result.metrics) {
+      if (metric.name == "worker_seconds") {
+        report_.worker_seconds += parse_real(metric.text).value_or(0);
+      }
+    }
+  }
+
+  void choose_windows(const Block& block, const PlannedCell& planned, CellRequest& request) const {
+    apply(is_smoke()               ? kSmokeWindows
+          : planned.oversubscribed ? kOversubscribedWindows
+                                   : kNormalWindows,
+          request);
+    if (is_smoke()) request.pilot_target_ns = kSmokePilotTargetNs;
+    const auto found = report_.work.find(block.name);
+    if (found == report_.work.end()) return;
+    const BlockWork& work = found->second;
+    const auto share = work.shares.find({planned.cell.variant, planned.oversubscribed});
+    if (share != work.shares.end()) request.share = share->second;
+    const auto windows = work.windows.find(planned.cell);
+    if (windows != work.windows.end()) request.windows = windows->second;
+  }
+
+  void write_log(const Sample& sample, const Execution& execution) const {
+    const auto path = folder_.logs() / fmt::format("{}.log", sample.index);
+    write_file_atomically(
+        path, fmt::format("{}\nstatus: {}\ndetail: {}\nrepeat: {}\n\n{}",
+                          sample.cell.label(options_.parameter_names.at(sample.cell.workload)),
+                          to_string(sample.result.status), sample.result.detail, execution.command,
+                          execution.log));
+  }
+
+  void announce(const std::string& next, unsigned round) {
+    if (!options_.on_progress) return;
+    Progress progress;
+    progress.done = report_.samples;
+    progress.total = total_;
+    progress.round = round;
+    progress.rounds = options_.adaptive ? 0 : options_.rounds;
+    progress.next = next;
+    progress.failed = report_.failed;
+    progress.elapsed_seconds = elapsed();
+    // What is left, at the pace so far; the declared durations until there is one.
+    const double pace =
+        report_.samples < 10 ? 1 : progress.elapsed_seconds / std::max(seconds_done_, 1e-3);
+    progress.remaining_seconds = std::max(0.0, planned_seconds_ - seconds_done_) * pace;
+    if (options_.adaptive) {
+      const double left = options_.adaptive->budget_seconds - progress.elapsed_seconds;
+      progress.remaining_seconds = std::clamp(progress.remaining_seconds, 0.0, std::max(left, 0.0));
+    }
+    options_.on_progress(progress);
+  }
+
+  const Plan& plan_;
+  const Topology& topology_;
+  const RunOptions& options_;
+  Sampler& sampler_;
+  Journal& journal_;
+  const RunFolder& folder_;
+  RunReport report_;
+  std::optional<PrecisionWatch> watch_;
+  std::vector<bool> ended_;  // by block: precise, or all of its rounds are done
+  std::uint64_t started_ns_ = 0;
+  std::uint64_t next_index_ = 0;
+  std::size_t total_ = 0;
+  double planned_seconds_ = 0;
+  double seconds_done_ = 0;  // as declared, of the samples that ended
+};
+
+}  // namespace
+
+RunReport run_plan(const Plan& plan, const Topology& topology, const RunOptions& options,
+                   Sampler& sampler, Journal& journal, const RunFolder& folder) {
+  return Run(plan, topology, options, sampler, journal, folder).run();
+}
+
+}  // namespace stackheap

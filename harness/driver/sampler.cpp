@@ -1,0 +1,254 @@
+#include "harness/driver/sampler.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "harness/allocators/preload.hpp"
+#include "harness/base/error.hpp"
+#include "harness/base/file.hpp"
+#include "harness/base/text.hpp"
+#include "harness/driver/repeat_command.hpp"
+#include "harness/driver/sample_csv.hpp"
+#include "harness/driver/timeline.hpp"
+#include "harness/machine/noise.hpp"
+#include "harness/measure/metric_table.hpp"
+
+namespace stackheap {
+namespace {
+
+constexpr std::uint32_t kLargestPadding = 4096;
+constexpr double kListDeadlineSeconds = 30;
+
+// Kills by the kernel's out-of-memory killer since boot; 0 where the kernel does not count them.
+std::uint64_t count_oom_kills() {
+  const auto text = try_read_file("/proc/vmstat");
+  if (!text) return 0;
+  constexpr std::string_view kKey = "\noom_kill ";
+  const auto at = text->find(kKey);
+  if (at == std::string::npos) return 0;
+  const auto start = at + kKey.size();
+  const auto value =
+      parse_integer(std::string_view(*text).substr(start, text->find('\n', start) - start));
+  return value ? static_cast<std::uint64_t>(*value) : 0;
+}
+
+// The last line of a log that says something, for a row's detail.
+std::string last_line(std::string_view log) {
+  std::string_view last;
+  for (const std::string_view line : split(log, '\n')) {
+    if (!trim(line).empty()) last = trim(line);
+  }
+  return std::string(last.substr(0, 300));
+}
+
+std::string with_reason(const std::string& text, std::string_view log) {
+  const std::string line = last_line(log);
+  return line.empty() ? text : text + ": " + line;
+}
+
+WorkerResult failed(Status status, std::string detail) {
+  WorkerResult result;
+  result.status = status;
+  result.detail = std::move(detail);
+  return result;
+}
+
+// A value that samples.csv could not be read back with would cost the whole run, not one sample.
+std::string problem_of(const MetricValue& value) {
+  const MetricRow* row = find_metric(value.name);
+  if (row == nullptr || row->info.scope != MetricScope::kSample) {
+    return "there is no such metric; driver and worker are not of one build";
+  }
+  return metric_problem(row->info, value.text);
+}
+
+void add_machine_metrics(const MachineCounters& noise, double seconds, WorkerResult& result) {
+  const auto add = [&](const char* name, const std::optional<std::uint64_t>& value) {
+    if (value) result.metrics.push_back({name, fmt::format("{}", *value)});
+  };
+  add("steal_ns", noise.steal_ns);
+  add("psi_cpu_us", noise.psi_cpu_us);
+  add("tlb_shootdowns", noise.tlb_shootdowns);
+  result.metrics.push_back({"sample_seconds", fmt::format("{:.6f}", seconds)});
+}
+
+WorkerResult parse_result(const ProcessOutcome& outcome) {
+  if (outcome.result_too_large) {
+    return failed(Status::kCrashed, "the worker wrote more than a result can be");
+  }
+  if (outcome.result.empty()) {
+    return failed(Status::kCrashed, with_reason("the worker ended without a result", outcome.log));
+  }
+  try {
+    WorkerResult result = worker_result_from_json(outcome.result);
+    // How a process ended is for the driver to say.
+    if (result.status == Status::kCrashed || result.status == Status::kTimeout) {
+      return failed(Status::kCrashed, fmt::format("the worker claims to have ended '{}': {}",
+                                                  to_string(result.status), result.detail));
+    }
+    for (const MetricValue& metric : result.metrics) {
+      const std::string problem = problem_of(metric);
+      if (problem.empty()) continue;
+      return failed(Status::kCrashed, fmt::format("the worker's result is malformed: metric {}: {}",
+                                                  metric.name, problem));
+    }
+    return result;
+  } catch (const std::exception& error) {
+    return failed(Status::kCrashed,
+                  fmt::format("the worker's result is malformed: {}", error.what()));
+  }
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> worker_layouts(const std::filesystem::path& worker) {
+  std::vector<std::filesystem::path> layouts{worker};
+  const std::filesystem::path folder = worker.parent_path() / "layouts";
+  for (;;) {
+    auto next = folder / fmt::format("{}-{}", worker.filename().string(), layouts.size());
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(next, ignored)) return layouts;
+    layouts.push_back(std::move(next));
+  }
+}
+
+std::vector<std::string> inherited_environment() {
+  static constexpr std::string_view kNames[] = {"PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "TZ"};
+  std::vector<std::string> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool passes = std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
+                        name.starts_with("STACKHEAP_") || name.ends_with("SAN_OPTIONS");
+    if (passes) result.emplace_back(text);
+  }
+  return result;
+}
+
+std::string list_from_worker(const std::filesystem::path& worker) {
+  ProcessRequest request;
+  request.arguments = {worker.string(), "--list", "--result-fd", kResultFdPlaceholder};
+  request.environment = inherited_environment();
+  request.deadline_seconds = kListDeadlineSeconds;
+  const ProcessOutcome outcome = supervise(request);
+  if (outcome.end == ProcessEnd::kNotStarted) {
+    throw UserError(fmt::format("{}: cannot start the worker: {}; build it with scripts/run, or "
+                                "name another with --worker",
+                                worker.string(), std::strerror(outcome.code)),
+                    ExitCode::kMissing);
+  }
+  if (outcome.end != ProcessEnd::kExited || outcome.code != 0 || outcome.result.empty()) {
+    throw UserError(fmt::format("{}; is it a stackheap-worker? build it anew with scripts/run",
+                                with_reason(worker.string() + " --list gave no list", outcome.log)),
+                    ExitCode::kMissing);
+  }
+  return outcome.result;
+}
+
+Sampler::Sampler(SamplerOptions options)
+    : options_(std::move(options)), random_(options_.seed), oom_kills_(count_oom_kills()) {
+  for (const Allocator& allocator : options_.allocators) {
+    allocators_.emplace(allocator.name, allocator);
+  }
+}
+
+std::vector<std::string> Sampler::environment_for(const Allocator* allocator,
+                                                  const std::string& preload) {
+  std::vector<std::string> environment = inherited_environment();
+  if (allocator != nullptr) {
+    for (const auto& [name, value] : allocator->environment) {
+      environment.push_back(name + "=" + value);
+    }
+  }
+  if (!preload.empty()) environment.push_back("LD_PRELOAD=" + preload);
+  // The size of the environment shifts the stack, and with it what is fast (Mytkowicz et al.,
+  // ASPLOS 2009); a random size makes it noise instead of a bias.
+  environment.push_back("STACKHEAP_PADDING=" + std::string(random_.below(kLargestPadding), 'x'));
+  return environment;
+}
+
+Status Sampler::status_of_sigkill() {
+  const std::uint64_t before = std::exchange(oom_kills_, count_oom_kills());
+  return oom_kills_ > before ? Status::kOutOfMemory : Status::kCrashed;
+}
+
+Execution Sampler::run(CellRequest request, const std::string& allocator_name,
+                       double deadline_seconds, bool timeline) {
+  const auto found = allocators_.find(allocator_name);
+  const Allocator* allocator = found == allocators_.end() ? nullptr : &found->second;
+  STACKHEAP_CHECK(allocator != nullptr || allocator_name == kNoAllocator);
+  STACKHEAP_CHECK(!request.wall_clock_only);
+  PreloadPlan preload;
+  if (allocator != nullptr) {
+    preload = plan_preload(*allocator);
+    request.expected_files = expected_files(*allocator);
+  }
+  request.prove_allocator = allocator != nullptr;
+
+  ProcessRequest process;
+  process.arguments = {options_.worker.string(), "--cell", to_json(request), "--result-fd",
+                       kResultFdPlaceholder};
+  process.environment = environment_for(allocator, preload.value);
+  for (const UniqueFd& fd : preload.descriptors) process.inherited.push_back(fd.get());
+  process.deadline_seconds = deadline_seconds;
+  process.memory_ceiling_bytes = options_.memory_ceiling_bytes;
+
+  const MachineCounters before = read_machine_counters();
+  ResidentWatch watch;
+  SuperviseHooks hooks;
+  hooks.interrupt_fd = options_.interrupt_fd;
+  hooks.tick_ms = kTimelineTickMs;
+  if (timeline) hooks.on_tick = [&watch](pid_t worker) { watch.tick(worker); };
+  const ProcessOutcome outcome = supervise(process, hooks);
+  const MachineCounters noise = difference(before, read_machine_counters());
+
+  Execution execution;
+  execution.seconds = outcome.seconds;
+  execution.log = outcome.log;
+  execution.command = repeat_command(options_.worker, allocator, preload, request);
+  execution.interrupted = outcome.end == ProcessEnd::kInterrupted;
+  if (execution.interrupted) return execution;
+  execution.result = result_of(outcome, deadline_seconds);
+  if (execution.result.status == Status::kOk) {
+    if (timeline) execution.timeline = watch.timeline(execution.result.phases);
+    add_machine_metrics(noise, outcome.seconds, execution.result);
+  }
+  return execution;
+}
+
+WorkerResult Sampler::result_of(const ProcessOutcome& outcome, double deadline_seconds) {
+  switch (outcome.end) {
+    case ProcessEnd::kExited:
+      if (outcome.code == 0) return parse_result(outcome);
+      return failed(Status::kCrashed,
+                    with_reason(fmt::format("exit code {}", outcome.code), outcome.log));
+    case ProcessEnd::kSignalled:
+      if (outcome.code == SIGKILL && status_of_sigkill() == Status::kOutOfMemory) {
+        return failed(Status::kOutOfMemory, "ended by the kernel's out-of-memory killer");
+      }
+      return failed(
+          Status::kCrashed,
+          with_reason(fmt::format("signal SIG{}", sigabbrev_np(outcome.code)), outcome.log));
+    case ProcessEnd::kTimeout:
+      return failed(Status::kTimeout,
+                    fmt::format("no result within {}", human_duration(deadline_seconds)));
+    case ProcessEnd::kMemory:
+      return failed(Status::kOutOfMemory,
+                    fmt::format("its resident set passed {}",
+                                human_bytes(static_cast<double>(options_.memory_ceiling_bytes))));
+    case ProcessEnd::kNotStarted:
+      return failed(Status::kCrashed,
+                    fmt::format("cannot start the worker: {}", std::strerror(outcome.code)));
+    case ProcessEnd::kInterrupted:
+      break;
+  }
+  STACKHEAP_CHECK(false);
+  return {};
+}
+
+}  // namespace stackheap

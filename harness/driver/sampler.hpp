@@ -1,0 +1,74 @@
+// One sample: a fresh worker process for one cell, and what became of it as a status.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "harness/base/random.hpp"
+#include "harness/driver/supervise.hpp"
+#include "harness/model/allocator.hpp"
+#include "harness/model/cell_request.hpp"
+#include "harness/model/sample.hpp"
+
+namespace stackheap {
+
+struct SamplerOptions {
+  std::filesystem::path worker;
+  std::vector<Allocator> allocators;
+  std::uint64_t memory_ceiling_bytes = 0;
+  int interrupt_fd = -1;
+  std::uint64_t seed = 1;  // of the random size of the workers' environment
+};
+
+struct Execution {
+  WorkerResult result;
+  std::vector<TimelinePoint> timeline;  // where it was asked for and the result is ok
+  double seconds = 0;                   // from fork to the end of the last descendant
+  bool interrupted = false;
+  std::string command;  // for a person to repeat it
+  std::string log;
+};
+
+class Sampler {
+ public:
+  explicit Sampler(SamplerOptions options);
+
+  // The worker of the samples that follow: the same program, linked in another order.
+  void use_worker(std::filesystem::path worker) { options_.worker = std::move(worker); }
+
+  // Runs `request` under the allocator of that name (`none`: the process's default malloc), ended
+  // after `deadline_seconds`. Machine-wide counters over the sample are added to its metrics.
+  // With `timeline` its resident memory is read every kTimelineTickMs.
+  Execution run(CellRequest request, const std::string& allocator, double deadline_seconds,
+                bool timeline = false);
+
+ private:
+  std::vector<std::string> environment_for(const Allocator* allocator, const std::string& preload);
+  // What became of a worker that was not interrupted.
+  WorkerResult result_of(const ProcessOutcome& outcome, double deadline_seconds);
+  Status status_of_sigkill();
+
+  SamplerOptions options_;
+  std::map<std::string, Allocator> allocators_;
+  Random random_;
+  std::uint64_t oom_kills_ = 0;
+};
+
+// The worker, then its other layouts: layouts/NAME-1, layouts/NAME-2 ... beside it, as far as there
+// are any. They are the same program with its objects linked in other orders, so that the run does
+// not compare the luck of one order of code in memory (T. Mytkowicz et al., "Producing wrong data
+// without doing anything obviously wrong", ASPLOS 2009).
+std::vector<std::filesystem::path> worker_layouts(const std::filesystem::path& worker);
+
+// What `stackheap-worker --list` says. Throws UserError where the worker is missing or broken.
+std::string list_from_worker(const std::filesystem::path& worker);
+
+// The worker's environment besides the allocator's own: few variables of the user's pass, because
+// one that tunes an allocator (MALLOC_ARENA_MAX, MIMALLOC_...) would silently change what a name
+// stands for. --allocator-env is the way to say such things.
+std::vector<std::string> inherited_environment();
+
+}  // namespace stackheap

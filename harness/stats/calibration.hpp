@@ -1,0 +1,81 @@
+// From banks of interleaved samples whose truth is known to what this tool's verdicts are worth on
+// a machine: how often identical programs are called different, how small a slowdown is found, and
+// how much layouts and sessions differ by themselves. Simulated noise cannot tell: only the
+// machine's own can.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/stats/between_runs.hpp"
+#include "harness/stats/interval.hpp"
+
+namespace stackheap {
+
+// Ways to make one number of a sample's windows; which is compared is decided by their figures.
+inline constexpr std::array<std::string_view, 6> kWindowSummaries{
+    {"median", "minimum", "q10", "q25", "mean", "p90"}};
+using WindowSummaryValues = std::array<double, kWindowSummaries.size()>;
+
+// Of a sample's windows, each a time per operation; at least one.
+WindowSummaryValues summarise_windows(std::vector<double> windows);
+
+// The sides of a bank. All are the same cell but one; every round runs each once, in random order.
+inline constexpr std::size_t kSameSides = 7;  // 0 is the baseline of the others as a family
+inline constexpr std::array<unsigned, 5> kSlowdownsPpm{{5'000, 10'000, 20'000, 30'000, 50'000}};
+inline constexpr std::size_t kOtherSide = kSameSides + kSlowdownsPpm.size();
+inline constexpr std::size_t kDisturbedSide = kOtherSide + 1;
+inline constexpr std::size_t kSides = kDisturbedSide + 1;
+// "same-0" ..., "slower-5000" (ppm) ..., "other" (another allocator), "disturbed" (a foreign
+// process beside it in some rounds).
+std::string side_name(std::size_t side);
+
+struct BankRound {
+  unsigned layout = 0;
+  std::array<std::optional<WindowSummaryValues>, kSides> sides;  // nothing: the sample failed
+};
+
+// One session: a stretch of rounds of one cell.
+struct Bank {
+  std::uint64_t session = 0;
+  std::string cell;
+  bool all_cpus = false;         // else 1 thread
+  double sample_seconds = 0.05;  // of one sample, process and all
+  std::vector<BankRound> rounds;
+};
+
+// A figure of the calibration.
+struct CalibrationFigure {
+  std::string design;   // "a/a", "family", "slowdown", ...
+  std::string what;     // "false positives", "coverage", "detectable slowdown", ...
+  std::string rule;     // "12 rounds", "adaptive", "10 s a pair"
+  std::string threads;  // "1", "all" or "" for both
+  std::string summary;  // the window summary
+  std::size_t k = 0;    // of n; 0 where it is no share
+  std::size_t n = 0;    // comparisons or families
+  std::size_t sessions = 0;
+  Estimate value;           // a share, or a part (0.01 is 1 %)
+  std::string target;       // "3-7 %"; empty: none
+  std::optional<bool> met;  // nothing: too few to say, or no target
+};
+
+struct Calibration {
+  std::vector<CalibrationFigure> figures;
+  std::optional<double> layout_spread;
+  std::optional<BetweenRunSpread> between_runs;
+  std::string window_summary;  // with the least detectable slowdown on one half of the data
+};
+
+// Pieces of the banks are trials: 12 rounds for error rates at a fixed number, what the rule asks
+// for with adaptive stopping at `precision`, and as many rounds as 10 s and 60 s of a pair's time
+// hold for the detectable slowdown. That is the 90 % quantile of (true slowdown - lower bound): a
+// slowdown so large is found in nine trials of ten.
+Calibration evaluate_calibration(std::span<const Bank> banks, double precision);
+
+}  // namespace stackheap

@@ -1,0 +1,21 @@
+// When an adaptive run may stop: as soon as its intervals are narrow, never because one of them
+// excludes 1. Stopping on significance would find a difference between identical programs sooner or
+// later; the width of an interval says nothing of where it lies.
+#pragma once
+
+#include <cstddef>
+
+#include "harness/stats/interval.hpp"
+
+namespace stackheap {
+
+// The larger side of a ratio's interval on the scale of |log ratio|; NaN without an interval.
+double half_width(const Estimate& ratio);
+
+// Rounds that are still needed until half_width() is at most `precision`, above 0, in a family of
+// so many comparisons: 0 where it is. An estimate: half-widths fall with the root of the rounds,
+// and the interval of too few rounds is unknown, so that there the least number with one is meant.
+std::size_t more_rounds_for(const RatioEstimate& ratio, double precision, double alpha,
+                            std::size_t comparisons);
+
+}  // namespace stackheap

@@ -1,0 +1,189 @@
+#include "harness/worker/worker.hpp"
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/allocators/proof.hpp"
+#include "harness/allocators/tuning.hpp"
+#include "harness/base/error.hpp"
+#include "harness/base/file.hpp"
+#include "harness/base/text.hpp"
+#include "harness/worker/google_benchmark.hpp"
+#include "harness/worker/result_channel.hpp"
+#include "harness/worker/workload.hpp"
+
+namespace stackheap {
+namespace {
+
+constexpr std::string_view kHelp =
+    R"(usage: stackheap-worker [--benchmark_filter=REGEX] [--benchmark_format=console|json] ...
+       stackheap-worker --list
+       stackheap-worker --cell JSON [--result-fd N] [--benchmark_...]
+
+By hand this is a Google Benchmark program: every workload is registered, one iteration is one
+window, and the time is that of the window (manual time).
+
+  --list          describe every workload as JSON and exit
+  --cell JSON     run one cell, as the driver asks for it; logs of failed samples hold the JSON
+  --result-fd N   write the one JSON document to descriptor N
+
+example: stackheap-worker --benchmark_filter='heap/pair/malloc/size:64'
+)";
+
+struct Options {
+  bool help = false;
+  bool list = false;
+  std::optional<CellRequest> cell;
+  std::vector<char*> benchmark_arguments;  // argv[0] first
+};
+
+[[noreturn]] void usage_error(const std::string& message) {
+  std::fprintf(stderr, "stackheap-worker: %s\n`stackheap-worker --help` shows the usage.\n",
+               message.c_str());
+  std::exit(static_cast<int>(ExitCode::kUsage));
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  options.benchmark_arguments.push_back(argv[0]);
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    const auto value = [&]() -> std::string_view {
+      if (i + 1 == argc) usage_error(fmt::format("{} needs a value", argument));
+      return argv[++i];
+    };
+    if (argument == "--help") {
+      options.help = true;
+    } else if (argument == "--list") {
+      options.list = true;
+    } else if (argument == "--cell") {
+      options.cell = cell_request_from_json(value());
+      // Only a driver sets the padding.
+      if (options.cell->wall_clock_only && std::getenv("STACKHEAP_PADDING") != nullptr) {
+        usage_error("\"wall_clock_only\" leaves metrics out: no sample of a run may ask for it");
+      }
+    } else if (argument == "--result-fd") {
+      const auto fd = parse_integer(value());
+      if (!fd || *fd < 0 || *fd > 1'000'000) usage_error("--result-fd needs a descriptor's number");
+      set_result_descriptor(static_cast<int>(*fd));
+    } else if (argument.starts_with("--benchmark_") || argument.starts_with("--v=")) {
+      options.benchmark_arguments.push_back(argv[i]);
+    } else {
+      usage_error(fmt::format("unknown option '{}'", argument));
+    }
+  }
+  return options;
+}
+
+// Everything of the sample runs on a second thread while the first is parked: a process that was
+// never multi-threaded would let glibc skip its locks, and the first thread's arena is unlike all
+// others.
+void on_second_thread(void (*body)(void*), void* context) {
+  struct Start {
+    void (*body)(void*);
+    void* context;
+  } start{body, context};
+  pthread_t thread;
+  const auto entry = [](void* argument) -> void* {
+    const auto& given = *static_cast<Start*>(argument);
+    given.body(given.context);
+    return nullptr;
+  };
+  STACKHEAP_CHECK(pthread_create(&thread, nullptr, entry, &start) == 0);
+  STACKHEAP_CHECK(pthread_join(thread, nullptr) == 0);
+}
+
+void list_workloads() {
+  std::vector<WorkloadInfo> infos;
+  for (const RegisteredWorkload& workload : registered_workloads()) infos.push_back(workload.info);
+  const std::string document = workloads_to_json(infos, google_benchmark_version()) + "\n";
+  if (has_result_descriptor()) {
+    send_document(document);
+  } else {
+    write_all(STDOUT_FILENO, document, "standard output");
+  }
+}
+
+bool stays_single_threaded(const CellRequest& request) {
+  const RegisteredWorkload* workload = find_workload(request.workload);
+  const VariantInfo* variant =
+      workload == nullptr ? nullptr : workload->info.find_variant(request.variant);
+  return variant != nullptr && variant->single_threaded_process;
+}
+
+void prove(const CellRequest& request) {
+  if (!request.prove_allocator) return;
+  const ProofResult proof = prove_injection(request.expected_files);
+  if (!proof.ok) end_with_status(Status::kNotInjected, proof.detail);
+  const TuningReport tuning = read_back_environment();
+  if (tuning.proof == TuningProof::kRefuted) end_with_status(Status::kNotInjected, tuning.detail);
+}
+
+int run_cell(const Options& options) {
+  prove(*options.cell);
+  register_cell(*options.cell);
+  struct Run {
+    bool quiet;
+  } run{options.benchmark_arguments.size() == 1};
+  const auto body = [](void* context) { run_registered(static_cast<Run*>(context)->quiet); };
+  if (stays_single_threaded(*options.cell)) {
+    body(&run);
+  } else {
+    on_second_thread(body, &run);
+  }
+  const auto result = last_result();
+  STACKHEAP_CHECK(result.has_value());
+  send_result(*result);
+  return 0;
+}
+
+int run_by_hand() {
+  on_second_thread([](void*) { run_registered(false); }, nullptr);
+  return 0;
+}
+
+}  // namespace
+
+int worker_main(int argc, char** argv) {
+  try {
+    Options options = parse(argc, argv);
+    if (options.help) {
+      std::fputs(kHelp.data(), stdout);
+      return 0;
+    }
+    if (options.list) {
+      list_workloads();
+      return 0;
+    }
+    int benchmark_argc = static_cast<int>(options.benchmark_arguments.size());
+    if (benchmark_argc > 1) {
+      benchmark::Initialize(&benchmark_argc, options.benchmark_arguments.data());
+      if (benchmark::ReportUnrecognizedArguments(benchmark_argc,
+                                                 options.benchmark_arguments.data())) {
+        return static_cast<int>(ExitCode::kUsage);
+      }
+    }
+    if (options.cell) return run_cell(options);
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    const bool known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+    register_all(known ? static_cast<unsigned>(CPU_COUNT(&allowed)) : 1);
+    return run_by_hand();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "stackheap-worker: %s\n", error.what());
+    return static_cast<int>(ExitCode::kUsage);
+  }
+}
+
+}  // namespace stackheap

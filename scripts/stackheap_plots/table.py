@@ -1,0 +1,146 @@
+"""A CSV file of a run, read strictly.
+
+pandas.read_csv alone would guess types, turn an allocator called "NA" into a gap and accept a
+spreadsheet's rewritten file; a silently shifted column is a wrong number in someone's paper. Every
+complaint names file, line and remedy.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+from pathlib import Path
+from typing import Any, Callable
+
+import pandas as pd
+
+
+class PlotError(Exception):
+    """A user's mistake or a damaged folder; the message names the remedy."""
+
+
+def text(field: str) -> str:
+    return field
+
+
+def number(field: str) -> float:
+    """NaN where the field is empty, which means "not available"."""
+    if field == "":
+        return math.nan
+    value = float(field)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def count(field: str) -> int:
+    value = int(field)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def flag(field: str) -> bool:
+    known = {"0": False, "1": True, "false": False, "true": True}
+    if field not in known:
+        raise ValueError
+    return known[field]
+
+
+Converter = Callable[[str], Any]
+EXPECTED: dict[Converter, str] = {
+    number: "a number or nothing",
+    count: "a whole number",
+    flag: "0 or 1",
+}
+
+
+def rewrite(path: Path) -> str:
+    return f"write it again with 'stackheap summarize {path.parent}'"
+
+
+def is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def refuse_spreadsheet(path: Path, remedy: str) -> None:
+    """A spreadsheet that saves a CSV may also have rewritten its numbers and names."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            found = ""
+            if number == 1 and line.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+                found = "a byte-order mark"
+            elif number == 1 and b";" in line and b"," not in line:
+                found = "semicolons where commas should be"
+            elif line.endswith(b"\r\n"):
+                found = "a line end of CR LF"
+            if not found and not is_utf8(line):
+                found = "bytes that are not UTF-8"
+            if found:
+                raise PlotError(f"{path}:{number}: {found}: a spreadsheet has rewritten the file, "
+                                f"perhaps its numbers too; {remedy}.")
+
+
+def check_header(path: Path, header: list[str], columns: dict[str, Converter]) -> None:
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise PlotError(f"{path}:1: column {', '.join(repeated)} stands there twice; "
+                        f"{rewrite(path)}.")
+    missing = [name for name in columns if name not in header]
+    if not missing:
+        return
+    near = {name: difflib.get_close_matches(name, header, n=1) for name in missing}
+    unknown = [f"'{match[0]}'" for match in near.values() if match and match[0] not in columns]
+    seen = (f"it has {', '.join(unknown)}, which stackheap does not write" if unknown else
+            f"it begins with '{','.join(header)[:60]}'")
+    raise PlotError(f"{path}:1: no column {', '.join(missing)}; {seen}. Was it edited, or written by "
+                    f"another version? Restore it, or {rewrite(path)}.")
+
+
+def read_table(path: Path, columns: dict[str, Converter]) -> pd.DataFrame:
+    """The named columns of a CSV file, plus `line`; further columns are left aside."""
+    lines: list[int] = []
+    cells: dict[str, list[Any]] = {name: [] for name in columns}
+    refuse_spreadsheet(path, rewrite(path))
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            header = next(reader, [])
+            check_header(path, header, columns)
+            places = {name: header.index(name) for name in columns}
+            line = reader.line_num + 1
+            for row in reader:
+                if len(row) != len(header):
+                    raise PlotError(
+                        f"{path}:{line}: {len(row)} fields where the header has {len(header)}; "
+                        f"{rewrite(path)}."
+                    )
+                for name, convert in columns.items():
+                    field = row[places[name]]
+                    try:
+                        cells[name].append(convert(field))
+                    except ValueError:
+                        raise PlotError(
+                            f"{path}:{line}: column {name}: '{field}' is not "
+                            f"{EXPECTED[convert]}; {rewrite(path)}."
+                        ) from None
+                lines.append(line)
+                line = reader.line_num + 1
+    except csv.Error as error:
+        raise PlotError(f"{path}:{reader.line_num}: not CSV: {error}; {rewrite(path)}.") from None
+    table = pd.DataFrame(cells)
+    table["line"] = lines
+    return table
+
+
+def refuse_repeats(table: pd.DataFrame, key: list[str], path: Path) -> None:
+    repeated = table[table.duplicated(key)]
+    if not repeated.empty:
+        row = repeated.iloc[0]
+        what = " ".join(str(row[name]) for name in key)
+        raise PlotError(f"{path}:{row['line']}: a second row for {what}; {rewrite(path)}.")

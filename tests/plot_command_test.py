@@ -1,0 +1,196 @@
+"""scripts/plot: its files, its options, and what it says of a folder that it cannot draw."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Callable
+
+SOURCE = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(SOURCE / "tests")]
+
+from synthetic_run import Kind, Synthetic, every_role  # noqa: E402
+
+MAGIC = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}
+KINDS = [Kind("made/pair", ("scaling", "ratio"), parameter=("size", "B"), values=(64,)),
+         Kind("room/grow", ("memory-timeline",), (("idle", True),), ("watch", "ms"), (400,),
+              ("peak_live_bytes", "peak_rss_bytes"))]
+REMEDY = "write it again with 'stackheap summarize "
+
+
+def plot(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SOURCE / "scripts" / "plot", *arguments], capture_output=True, text=True,
+                          timeout=240, check=False)
+
+
+class PlotCommandCase(unittest.TestCase):
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory(prefix="stackheap-")
+        self.addCleanup(temporary.cleanup)
+        self.run_folder = Path(temporary.name) / "run"
+        self.write()
+
+    def write(self) -> None:
+        Synthetic(self.run_folder, ("glibc", "jemalloc"), (1, 2), kinds=KINDS).write()
+
+    def refuse(self, *arguments: str | Path, says: tuple[str, ...]) -> None:
+        """Exit 2, one line of complaint with all of that in it, and not one file."""
+        before = sorted(self.run_folder.parent.rglob("*"))
+        result = plot(*arguments)
+        self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for part in ("scripts/plot: ", *says):
+            self.assertIn(part, result.stderr)
+        self.assertEqual(sorted(self.run_folder.parent.rglob("*")), before)
+
+    def edit(self, name: str, change: Callable[[bytes], bytes]) -> Path:
+        path = self.run_folder / name
+        before = path.read_bytes()
+        path.write_bytes(change(before))
+        self.assertNotEqual(path.read_bytes(), before)
+        return path
+
+
+class PlotWrites(PlotCommandCase):
+    def test_all_three_formats_into_the_runs_own_figures_folder(self) -> None:
+        result = plot(self.run_folder, "--format", "svg,png,pdf")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        paths = [Path(line) for line in result.stdout.splitlines()]
+        names = ("scaling-made-pair", "ratio", "memory-timeline-room-grow")
+        self.assertEqual(paths, [self.run_folder / "figures" / f"{name}.{kind}" for name in names
+                                 for kind in ("svg", "png", "pdf")])
+        for path in paths:
+            content = path.read_bytes()
+            self.assertTrue(content.startswith(MAGIC[path.suffix[1:]]), path)
+            self.assertGreater(len(content), 8000, path)
+
+    def test_svg_and_png_without_options_and_the_same_bytes_each_time(self) -> None:
+        first = {}
+        for out in ("a", "b"):
+            folder = self.run_folder.parent / out
+            self.assertEqual(plot(self.run_folder, "--out", folder, "--only", "scaling").stderr, "")
+            files = {path.name: path.read_bytes() for path in folder.iterdir()}
+            self.assertEqual(sorted(files), ["scaling-made-pair.png", "scaling-made-pair.svg"])
+            first = first or files
+        self.assertEqual(files, first)
+        self.assertFalse((self.run_folder / "figures").exists())
+
+    def test_a_run_of_every_kind_and_of_too_few_rounds_warns_of_nothing(self) -> None:
+        shutil.rmtree(self.run_folder)
+        Synthetic(self.run_folder, rounds=2, kinds=every_role()).write()
+        result = plot(self.run_folder, "--format", "png")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(len(result.stdout.splitlines()), 11)
+
+    def test_further_columns_are_left_aside(self) -> None:
+        self.edit("summary.csv", lambda content: content.replace(b"\n", b",x\n"))
+        self.assertEqual(plot(self.run_folder, "--only", "ratio").returncode, 0)
+
+
+class PlotRefuses(PlotCommandCase):
+    def test_unknown_formats_and_figures_naming_what_is_near(self) -> None:
+        self.refuse(self.run_folder, "--format", "png,gif",
+                    says=("--format png,gif: 'gif' is not one of svg, png, pdf",))
+        self.refuse(self.run_folder, "--format", ",", says=("--format: nothing named",))
+        self.refuse(self.run_folder, "--only", "scalling", says=("--only scalling:", "scaling"))
+        self.refuse(self.run_folder, "--only", "zzz", says=("--only zzz:", "it has scaling, ratio"))
+        self.refuse(self.run_folder, "--only", "pareto",
+                    says=("no workload of this run plays in that figure", "scaling-made-pair"))
+
+    def test_folders_that_are_no_run(self) -> None:
+        self.refuse(self.run_folder / "gone", says=("gone: no such folder", "'stackheap run'"))
+        self.refuse(self.run_folder.parent, says=("not a run folder, it has no run.json",))
+
+    def test_a_run_without_summary_saying_how_to_finish_it(self) -> None:
+        (self.run_folder / "summary.csv").unlink()
+        self.refuse(self.run_folder, says=(
+            "the run is not finished, it has no summary.csv",
+            f"'stackheap run --resume {self.run_folder}'", "'stackheap summarize"))
+
+    def test_run_json_of_another_version_or_no_json(self) -> None:
+        info = json.loads((self.run_folder / "run.json").read_text())
+        (self.run_folder / "run.json").write_text(json.dumps({**info, "version": 2}))
+        self.refuse(self.run_folder, says=("run.json: version 2", "version 1"))
+        (self.run_folder / "run.json").write_text("{")
+        self.refuse(self.run_folder, says=("run.json: not JSON", "restore it"))
+
+    def test_csv_files_that_a_spreadsheet_rewrote(self) -> None:
+        edits = (
+            (lambda content: b"\xef\xbb\xbf" + content, ":1: a byte-order mark"),
+            (lambda content: content.decode().encode("utf-16"), ":1: a byte-order mark"),
+            (lambda content: content.replace(b"\n", b"\r\n"), ":1: a line end of CR LF"),
+            (lambda content: content[:-1] + b"\r\n", ": a line end of CR LF"),
+            (lambda content: content.replace(b",", b";"), ":1: semicolons"),
+            (lambda content: content.replace(b"glibc", b"gl\xefbc"), ":2: bytes that are not UTF-8"),
+        )
+        for name in ("summary.csv", "comparisons.csv"):
+            for change, complaint in edits:
+                with self.subTest(name, complaint=complaint):
+                    self.write()
+                    path = self.edit(name, change)
+                    self.refuse(self.run_folder, says=(f"{path}:", complaint, REMEDY,
+                                                       "spreadsheet"))
+        for name in ("samples.csv", "timeline.csv"):
+            self.write()
+            path = self.edit(name, lambda content: content.replace(b"\n", b"\r\n"))
+            self.refuse(self.run_folder, says=(f"{path}:1: a line end of CR LF", "restore it"))
+
+    def test_missing_renamed_and_repeated_columns(self) -> None:
+        edits = (
+            (b",estimate,", b",", "no column estimate; it begins with 'block,suite,"),
+            (b",estimate,", b",Estimate_,", "no column estimate; it has 'Estimate_', which"),
+            (b",suite,", b",block,", "column block stands there twice"),
+        )
+        for old, new, complaint in edits:
+            with self.subTest(complaint):
+                self.write()
+                path = self.edit("summary.csv", lambda content: content.replace(old, new, 1))
+                self.refuse(self.run_folder, says=(f"{path}:1: {complaint}", REMEDY))
+
+    def test_fields_that_are_no_values_naming_line_and_column(self) -> None:
+        def third_line(content: bytes, change: Callable[[list[bytes]], None]) -> bytes:
+            lines = content.split(b"\n")
+            fields = lines[2].split(b",")
+            change(fields)
+            lines[2] = b",".join(fields)
+            return b"\n".join(lines)
+
+        edits = (
+            (lambda fields: fields.__setitem__(11, b"12.3 ms"),
+             "column estimate: '12.3 ms' is not a number"),
+            (lambda fields: fields.__setitem__(11, b"nan"), "column estimate: 'nan' is not a number"),
+            (lambda fields: fields.__setitem__(7, b"1.0"), "column threads: '1.0' is not a whole"),
+            (lambda fields: fields.__setitem__(8, b"TRUE"), "column oversubscribed: 'TRUE' is not"),
+            (lambda fields: fields.pop(), "15 fields where the header has 16"),
+        )
+        for change, complaint in edits:
+            with self.subTest(complaint):
+                self.write()
+                path = self.edit("summary.csv", lambda content: third_line(content, change))
+                self.refuse(self.run_folder, says=(f"{path}:3: {complaint}", REMEDY))
+
+    def test_rows_that_stand_there_twice_or_belong_to_another_run(self) -> None:
+        path = self.edit("summary.csv", lambda content: content + content.split(b"\n")[1] + b"\n")
+        last = len(path.read_bytes().splitlines())
+        self.refuse(self.run_folder, says=(f"{path}:{last}: a second row for made/pair/size:64",))
+        self.write()
+        path = self.edit("summary.csv", lambda content: content.replace(b"made/pair,", b"made/other,"))
+        self.refuse(self.run_folder, says=(f"{path}:2: workload 'made/other' is not in run.json",))
+
+    def test_a_run_in_which_nothing_ended_well(self) -> None:
+        self.edit("summary.csv", lambda content: content.split(b"\n")[0] + b"\n")
+        self.refuse(self.run_folder, says=("summary.csv: no rows", "samples.csv"))
+
+    def test_a_folder_that_cannot_be_written_to(self) -> None:
+        file = self.run_folder.parent / "file"
+        file.write_text("")
+        self.refuse(self.run_folder, "--out", file / "below", says=("file/below", "--out"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,219 @@
+"""Writes run folders with known numbers, so that figures can be checked against them.
+
+Only shape matters here: values follow simple formulas, every interval is +-3 %.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+SUMMARY = (
+    "block,suite,workload,variant,allocator,parameter,parameter_value,threads,oversubscribed,"
+    "metric,unit,estimate,lower,upper,samples,planned"
+).split(",")
+COMPARISONS = (
+    "block,family,workload,parameter,parameter_value,threads,metric,baseline_variant,"
+    "baseline_allocator,candidate_variant,candidate_allocator,ratio,lower,upper,confidence,rounds,"
+    "verdict,rounds_needed"
+).split(",")
+# Of samples.csv only what a figure reads.
+SAMPLES = ("sample,round,kind,workload,variant,allocator,parameter,parameter_value,threads,"
+           "status").split(",")
+TIMELINE = "sample,elapsed_ms,resident_bytes,phase".split(",")
+UNITS = {"ops_per_second": "1/s", "peak_rss_bytes": "B", "peak_live_bytes": "B",
+         "rss_per_live_byte": "1"}
+
+
+@dataclass
+class Kind:
+    """A workload to write; `metrics` gives (name, value at cost 1) pairs."""
+
+    name: str
+    roles: Sequence[str]
+    variants: Sequence[tuple[str, bool]] = (("malloc", True),)  # name, uses_heap
+    parameter: tuple[str, str] | None = None
+    values: Sequence[int | None] = (None,)
+    metrics: Sequence[str] = ("ns_per_op", "ops_per_second")
+
+
+@dataclass
+class Synthetic:
+    folder: Path
+    allocators: Sequence[str] = ("glibc", "jemalloc", "mimalloc", "tcmalloc", "tbbmalloc", "scudo")
+    threads: Sequence[int] = (1, 2, 4)
+    cpus: int = 2
+    baseline: str = "glibc"
+    rounds: int = 12
+    kinds: Sequence[Kind] = ()
+    info: dict[str, Any] = field(default_factory=dict)  # replaces entries of run.json
+    summary: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
+
+    samples: list[dict[str, Any]] = field(default_factory=list)  # of workloads with a timeline
+    readings: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for kind in self.kinds:
+            self.add(kind)
+            if "memory-timeline" in kind.roles:
+                self.add_timeline(kind)
+        if self.readings:
+            write_csv(self.folder / "samples.csv", SAMPLES, self.samples)
+            write_csv(self.folder / "timeline.csv", TIMELINE, self.readings)
+        write_csv(self.folder / "summary.csv", SUMMARY, self.summary)
+        write_csv(self.folder / "comparisons.csv", COMPARISONS, self.comparisons)
+        (self.folder / "run.json").write_text(json.dumps(self.run_json(), indent=1))
+        return self.folder
+
+    def run_json(self) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "stackheap_version": "0.1.0",
+            "label": "synthetic",
+            "profile": "quick",
+            "started": "2025-01-31T12:00:00Z",
+            "finished": "2025-01-31T12:02:00Z",
+            "rounds": self.rounds,
+            "options": {"baseline": self.baseline},
+            "environment": {
+                "cpu": {"model": "Example(R)  CPU $9$ @ 3.00GHz"},
+                "kernel": {"release": "6.1.0-28-amd64"},
+            },
+            "topology": {"usable_cpus": self.cpus},
+            "allocators": [{"name": name, "version": "1.0"} for name in self.allocators],
+            "workloads": [workload_json(kind) for kind in self.kinds],
+            **self.info,
+        }
+
+    def cost(self, variant: int, allocator: str, value: int | None, threads: int) -> float:
+        """Nanoseconds per operation: grows with everything, slower beyond the CPUs."""
+        place = 0 if allocator == "none" else 1 + list(self.allocators).index(allocator)
+        size = 1 + 0.3 * math.log2(max(value or 1, 1))
+        crowd = 1 + 0.15 * (threads - 1) + (threads / self.cpus if threads > self.cpus else 0)
+        return (4 + 9 * place + 2.5 * variant) * size * crowd
+
+    def add(self, kind: Kind) -> None:
+        for value in kind.values:
+            block = kind.name + (f"/{kind.parameter[0]}:{value}" if kind.parameter else "")
+            for threads in self.threads:
+                for number, (variant, heap) in enumerate(kind.variants):
+                    for allocator in self.allocators if heap else ("none",):
+                        self.add_cell(kind, block, value, threads, number, variant, allocator)
+
+    def add_timeline(self, kind: Kind) -> None:
+        """Every sample grows for 0.2 s to a height of its own and is freed; 0.2 s of decay."""
+        cells = [(variant, allocator, value, threads) for variant, _ in kind.variants
+                 for allocator in self.allocators for value in kind.values
+                 for threads in self.threads]
+        for variant, allocator, value, threads in cells:
+            height = 1e7 * (2 + list(self.allocators).index(allocator))
+            number = len(self.samples)
+            self.samples.append({"sample": number, "round": 0, "kind": "timed", "status": "ok",
+                                 "workload": kind.name, "variant": variant, "allocator": allocator,
+                                 "threads": threads,
+                                 "parameter": kind.parameter[0] if kind.parameter else "",
+                                 "parameter_value": "" if value is None else value})
+            self.readings += [{"sample": number, "elapsed_ms": 10 * i,
+                               "resident_bytes": height * min(1, i / 20, 2 - i / 40),
+                               "phase": "grow" if i < 20 else "freed"} for i in range(40)]
+
+    def add_cell(self, kind: Kind, block: str, value: int | None, threads: int, number: int,
+                 variant: str, allocator: str) -> None:
+        cost = self.cost(number, allocator, value, threads)
+        over = threads > self.cpus
+        quantities = {
+            "ns_per_op": cost,
+            "ops_per_second": 1e9 * threads / cost,
+            "thread_ns_per_op": cost,
+            "cpu_ns_per_op": cost * (0.4 if over else 0.85),
+            "run_queue_ns_per_op": cost * (0.5 if over else 0.05),
+            "blocked_ns_per_op": cost * 0.1,
+            "peak_rss_bytes": 3e8 / cost,
+            "peak_live_bytes": 1e7,
+            "rss_per_live_byte": 1 + cost / 1000,
+            "minor_faults": 3.0,
+            "switch_ns": cost * 1.5,
+            "create_ns": cost * 40,
+            "destroy_ns": cost * 11,
+        }
+        place = {"block": block, "workload": kind.name, "threads": threads,
+                 "parameter": kind.parameter[0] if kind.parameter else "",
+                 "parameter_value": "" if value is None else value}
+        for metric in kind.metrics:
+            estimate = quantities[metric]
+            claims = self.rounds >= 6  # as the driver
+            self.summary.append({
+                **place, "suite": kind.name.split("/")[0], "variant": variant,
+                "allocator": allocator, "oversubscribed": int(over), "metric": metric,
+                "unit": UNITS.get(metric, "ns"), "estimate": repr(estimate),
+                "lower": repr(estimate * 0.97) if claims else "",
+                "upper": repr(estimate * 1.03) if claims else "",
+                "samples": self.rounds, "planned": self.rounds,
+            })
+            if metric not in ("ns_per_op", "peak_rss_bytes") or allocator in (self.baseline, "none"):
+                continue
+            against = self.cost(number, self.baseline, value, threads)
+            ratio = cost / against if metric == "ns_per_op" else against / cost
+            self.comparisons.append({
+                **place, "family": f"allocators/{variant}/threads:{threads}", "metric": metric, "baseline_variant": variant,
+                "baseline_allocator": self.baseline, "candidate_variant": variant,
+                "candidate_allocator": allocator, "ratio": repr(ratio),
+                "lower": repr(ratio * 0.97) if claims else "",
+                "upper": repr(ratio * 1.03) if claims else "", "confidence": "0.95",
+                "rounds": self.rounds,
+                "verdict": ("slower" if metric == "ns_per_op" else "lower") if claims
+                else "unresolved",
+                "rounds_needed": "" if claims else 11,
+            })
+
+
+def workload_json(kind: Kind) -> dict[str, Any]:
+    return {
+        "name": kind.name,
+        "summary": f"A made-up pattern for {kind.name}",
+        "operation": "one block obtained, touched and given back",
+        "shape": "windowed",
+        "variants": [{"name": name, "description": name, "uses_heap": heap}
+                     for name, heap in kind.variants],
+        "baseline_variant": kind.variants[0][0],
+        "parameter": {"name": kind.parameter[0], "unit": kind.parameter[1]}
+        if kind.parameter else None,
+        "roles": list(kind.roles),
+    }
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, header, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+CONTENTION = ("ns_per_op", "ops_per_second", "thread_ns_per_op", "cpu_ns_per_op",
+              "run_queue_ns_per_op", "blocked_ns_per_op")
+
+
+def every_role() -> list[Kind]:
+    """One workload or more for each figure."""
+    return [
+        Kind("made/pair", ("scaling", "ratio", "pareto"), (("malloc", True), ("no-alloc", False)),
+             ("size", "B"), (64, 4096), ("ns_per_op", "ops_per_second", "peak_rss_bytes")),
+        Kind("crowd/swap", ("scaling", "ratio", "contention", "pareto"),
+             metrics=(*CONTENTION, "peak_rss_bytes")),
+        Kind("made/frame", ("stack-against-heap",),
+             (("local-array", False), ("alloca", False), ("arena", False), ("malloc", True),
+              ("vector", True)), ("size", "B"), (16, 256, 4096, 65536), ("ns_per_op",)),
+        Kind("own/switch", ("stack-kinds",),
+             (("call", False), ("fiber-fixed", True), ("fiber-mapped", False), ("thread", False)),
+             ("live", "count"), (1, 10000), ("switch_ns", "create_ns")),
+        Kind("room/grow", ("memory-timeline",), (("idle", True),), ("watch", "ms"), (400,),
+             ("peak_live_bytes", "peak_rss_bytes")),
+        Kind("room/dense", ("resident-per-live",), (("malloc", True),), ("size", "B"), (8, 64),
+             ("rss_per_live_byte",)),
+    ]
