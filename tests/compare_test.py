@@ -114,15 +114,32 @@ class TwoRuns(CompareTest):
         self.assertEqual(done.stdout, "")
         done = self.compare(base, new, "--anyway")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(" and 9.9", done.stderr)
+        self.assertIn(" and 9.9", done.stdout)
         self.assertIn("3 comparisons", done.stdout)
 
     def test_a_calibration_of_another_machine_is_not_used(self) -> None:
         base = self.measure("base", "--workload", "fake/steady")
         calibration = self.calibrate(base, machine={"processor": "Z80", "kernel": "1", "cpus": 1})
         done = self.compare(base, base, "--calibration", calibration)
-        self.assertIn("is of another machine: Z80, 1 CPUs, kernel 1", done.stderr)
+        self.assertIn("is of another machine: Z80, 1 CPUs, kernel 1", done.stdout)
         self.assertIn("3 unresolved", done.stdout)
+
+    def test_a_cell_that_works_no_more_passes_no_gate(self) -> None:
+        base = self.measure("base", "--workload", "fake/steady")
+        new = self.measure("new", "--workload", "fake/steady")
+        table = pandas.read_csv(new / "samples.csv", dtype=str, keep_default_na=False)
+        gone = (table["variant"] == "twice") & (table["kind"] == "timed")
+        metrics = list(table.columns[table.columns.get_loc("ops"):])
+        table.loc[gone, metrics] = ""
+        table.loc[gone, "status"] = "crashed"
+        table.loc[gone, "detail"] = "signal SIGSEGV"
+        table.to_csv(new / "samples.csv", index=False)
+        calibration = self.calibrate(base)
+        told = self.compare(base, new, "--calibration", calibration)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertRegex(told.stdout, r"no sample ended ok in NEW.*: fake/steady/twice/")
+        gate = self.compare(base, new, "--calibration", calibration, "--fail-on", "slower=50%")
+        self.assertEqual(gate.returncode, 1, gate.stderr)
 
     def test_mistakes_are_named(self) -> None:
         base = self.measure("base", "--workload", "fake/steady")

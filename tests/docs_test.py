@@ -178,6 +178,9 @@ class RunFolder(unittest.TestCase):
         columns: dict[str, list[str]] = {}
         for row in listed("columns"):
             columns.setdefault(row["file"], []).append(row["column"])
+        # A calibration's files lie in its own folder; tests/calibrate_test.py makes one.
+        columns = {file: header for file, header in columns.items()
+                   if not file.startswith("calibration")}
         self.assertEqual(sorted(columns), sorted(path.name for path in self.folder.glob("*.csv")))
         for file, header in columns.items():
             with (self.folder / file).open(newline="", encoding="utf-8") as text:

@@ -216,6 +216,23 @@ TEST(MedianCoverageTest, HoldsForHeavyTails) {
   expect_nominal(student_2);
 }
 
+TEST(WideningTest, AddsAnIndependentErrorOnTheLogScale) {
+  EXPECT_NEAR(widening(0.01, 0.05), 0.0195996, 1e-7);
+  EXPECT_NEAR(widening(0.01, 0.05 / 6), 0.0263826, 1e-7);
+  EXPECT_EQ(widening(0, 0.05), 0);
+  RatioEstimate ratio;
+  ratio.point = std::exp(0.1);
+  ratio.lower = std::exp(0.1 - 0.03);
+  ratio.upper = std::exp(0.1 + 0.12);
+  const RatioEstimate wide = widened(ratio, 0.04);
+  EXPECT_EQ(wide.point, ratio.point);
+  EXPECT_NEAR(std::log(wide.lower), 0.1 - 0.05, 1e-12);
+  EXPECT_NEAR(std::log(wide.upper), 0.1 + std::hypot(0.12, 0.04), 1e-12);
+  EXPECT_EQ(widened(ratio, 0).lower, ratio.lower);
+  ratio.lower = ratio.upper = kNoValue;
+  EXPECT_FALSE(widened(ratio, 0.04).has_interval());
+}
+
 TEST(MedianCoverageTest, HoldsUnderRareBursts) {
   expect_nominal([](Random& random) { return burst(random, 0.06); });
 }

@@ -8,7 +8,7 @@ from typing import Any, Iterator, Mapping
 
 import numpy
 import pandas
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 ALPHA = 0.05
 TIMES = ("ns", "us", "ms", "s")
@@ -51,6 +51,16 @@ def median_ratio(pairs: list[tuple[float, float]], alpha: float) -> Estimate:
     of_logs = median_with_interval(logs, alpha)
     bounds = numpy.exp([of_logs.point, of_logs.lower, of_logs.upper])
     return Estimate(*map(float, bounds), of_logs.n)
+
+
+def widened(ratio: Estimate, unit: str, spread: float, alpha: float) -> Estimate:
+    """Times and rates also stray by what layouts differ by: `spread`, on the log scale."""
+    if unit not in (*TIMES, "1/s") or not ratio.lower <= ratio.upper:
+        return ratio
+    more = norm.ppf(1 - alpha / 2) * spread
+    point, lower, upper = numpy.log([ratio.point, ratio.lower, ratio.upper])
+    return Estimate(ratio.point, float(numpy.exp(point - numpy.hypot(point - lower, more))),
+                    float(numpy.exp(point + numpy.hypot(upper - point, more))), ratio.n)
 
 
 def verdict(ratio: Estimate, unit: str, margin: float) -> str:
@@ -151,6 +161,13 @@ class Run:
     def ratio(self, first: CellKey, second: CellKey, metric: str, alpha: float = ALPHA) -> Estimate:
         return median_ratio(self.pairs(first, second, metric), alpha)
 
+    def layout_spread(self) -> float:
+        calibration = self.document["calibration"]
+        return (calibration or {}).get("layout_spread") or 0.0
+
+    def unit(self, metric: str) -> str:
+        return str(self.metrics.set_index("metric").loc[metric, "unit"])
+
     def claims(self) -> list["ClaimTest"]:
         """The judged and told ratios of every claim, in no particular order."""
         baseline_allocator = self.document["options"]["baseline"]
@@ -193,8 +210,9 @@ class Run:
                 told = test.evidence["expectation"] == "told"
                 alpha = ALPHA if told else ALPHA / judged
                 test.confidence = 1 - alpha
-                test.ratio = self.ratio(test.candidate, test.baseline, test.evidence["metric"],
-                                        alpha)
+                metric = test.evidence["metric"]
+                test.ratio = widened(self.ratio(test.candidate, test.baseline, metric, alpha),
+                                     self.unit(metric), self.layout_spread(), alpha)
                 test.outcome = "told" if told else self.claim_outcome(test)
         return [test for tests in found.values() for test in tests]
 
@@ -236,7 +254,8 @@ class Run:
                 measured = [c for c in candidates if self.pairs(c, baseline, metric.metric)]
                 for candidate in measured:
                     alpha = ALPHA / len(measured)
-                    ratio = self.ratio(candidate, baseline, metric.metric, alpha)
+                    ratio = widened(self.ratio(candidate, baseline, metric.metric, alpha),
+                                    metric.unit, self.layout_spread(), alpha)
                     found[name, baseline, candidate, metric.metric] = Compared(
                         ratio, 1 - alpha, verdict(ratio, metric.unit, margin)
                     )

@@ -76,6 +76,15 @@ TEST(RoundsNeededTest, ComesFromTheSpreadSoFar) {
   EXPECT_EQ(rounds_needed(at(-0.00001, 0.03, 0.06), 0.001, 0.05, 1), 13U);
 }
 
+TEST(RoundsNeededTest, OfAWidenedIntervalOnlyTheSamplingShrinks) {
+  // Half-width 0.05 = sqrt(0.04^2 + 0.03^2) around 0.035: sqrt(0.035^2 - 0.03^2) = 0.018 is left for
+  // the sampling, (0.04 / 0.018)^2 x 12 = 59.08.
+  const auto wide = ratio(std::exp(-0.015), std::exp(0.035), std::exp(0.085), 12);
+  EXPECT_EQ(rounds_needed(wide, 0.01, 0.05, 1, 0.03), 60U);
+  // What rounds cannot narrow is more than the difference.
+  EXPECT_EQ(rounds_needed(wide, 0.01, 0.05, 1, 0.036), std::nullopt);
+}
+
 TEST(RoundsNeededTest, IsTheMinimumWhereThereIsNoInterval) {
   EXPECT_EQ(rounds_needed(ratio(kNoValue, 1.1, kNoValue, 3), 0.02, 0.03, 6), 9U);
 }

@@ -36,13 +36,6 @@ struct CalibrateCommandOptions {
   bool evaluate_only = false;
 };
 
-CalibratedMachine this_machine(const Topology& topology) {
-  const Environment environment = capture_environment();
-  return {.processor = environment.cpu.model.value_or(kUnknownMachinePart),
-          .kernel = environment.kernel.release.value_or(kUnknownMachinePart),
-          .cpus = topology.usable_cpus()};
-}
-
 std::string value_text(const CalibrationFigure& figure) {
   if (figure.value.n == 0 || !(figure.value.point >= 0 || figure.value.point < 0))
     return "no trials";
@@ -164,7 +157,7 @@ ExitCode command_calibrate(const CommonOptions& common, const CalibrateCommandOp
   const std::filesystem::path folder =
       options.out.empty() ? default_calibration_folder() : std::filesystem::path(options.out);
   const Topology topology = detect_topology();
-  const CalibratedMachine machine = this_machine(topology);
+  const CalibratedMachine machine = machine_of(capture_environment(), topology);
   check_machine(folder, machine);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -173,6 +166,8 @@ ExitCode command_calibrate(const CommonOptions& common, const CalibrateCommandOp
                                 folder.string(), error.message()));
   }
   BankFile file(folder);
+  // So that the folder is this machine's from the first sample on.
+  write_results(folder, machine, file, evaluate_calibration(file.banks(), kPrecision));
   CalibrateReport report;
   if (!options.evaluate_only) report = sample(common, options, topology, file);
   const Calibration calibration = evaluate_calibration(file.banks(), kPrecision);

@@ -35,26 +35,14 @@ std::string listed(const std::vector<std::string>& differences) {
 std::optional<BetweenRunSpread> find_spread(const CompareOptions& options,
                                             const CalibratedMachine& machine,
                                             std::vector<std::string>& notes) {
-  const std::filesystem::path folder = options.calibration.empty()
-                                           ? default_calibration_folder()
-                                           : std::filesystem::path(options.calibration);
-  const auto facts = read_calibration(folder);
-  std::string problem;
-  if (!facts) {
-    problem = fmt::format("there is no calibration in {}", folder.string());
-  } else if (!(facts->machine == machine)) {
-    problem = fmt::format("{} is of another machine: {}, {} CPUs, kernel {}", folder.string(),
-                          facts->machine.processor, facts->machine.cpus, facts->machine.kernel);
-  } else if (!facts->between_runs) {
-    problem = fmt::format("{} has too few sessions to know it", folder.string());
-  } else {
-    return facts->between_runs;
-  }
+  FoundCalibration found = find_calibration(options.calibration, machine);
+  if (found.facts && found.facts->between_runs) return found.facts->between_runs;
+  if (found.facts) found.problem = "the calibration has too few sessions to know it";
   notes.push_back(fmt::format(
       "everything is unresolved: how much two runs differ by themselves is not known here, since "
       "{}. `stackheap calibrate` on this machine finds it out; better, compare both inside one run "
       "(`stackheap run --allocator old=PATH --allocator new=PATH`)",
-      problem));
+      found.problem));
   return std::nullopt;
 }
 
@@ -64,14 +52,15 @@ void check_differences(const CompareOptions& options, const RunFacts& base, cons
   const auto differences = differences_of(base, next);
   if (differences.empty()) return;
   if (!options.anyway) {
-    throw UserError(
-        fmt::format("{} and {} differ in more than their allocators:{}\nWhat a comparison shows may "
-                    "be due to that; --anyway compares them all the same",
-                    options.base, options.next, listed(differences)));
+    throw UserError(fmt::format(
+        "{} and {} differ in more than their allocators:{}\nWhat a comparison shows may "
+        "be due to that; --anyway compares them all the same",
+        options.base, options.next, listed(differences)));
   }
-  notes.push_back("compared although the runs differ (BASE and NEW), which may be all that is seen "
-                  "here: " +
-                  join(differences, "; "));
+  notes.push_back(
+      "compared although the runs differ (BASE and NEW), which may be all that is seen "
+      "here: " +
+      join(differences, "; "));
 }
 
 ExitCode command_compare(const CompareOptions& options) {

@@ -11,6 +11,8 @@
 #include "harness/base/csv.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
+#include "harness/driver/bank_file.hpp"
+#include "harness/driver/calibration_csv.hpp"
 #include "harness/driver/instrumentation.hpp"
 #include "harness/driver/run_columns.hpp"
 #include "harness/driver/sampler.hpp"
@@ -150,7 +152,10 @@ Listing list_metrics(bool csv) {
 
 Listing list_columns() {
   Listing listing{{"file", "column", "type", "unit", "meaning"}, {}};
-  for (const FileColumns& file : run_columns()) {
+  std::vector<FileColumns> files = run_columns();
+  files.push_back({"calibration_samples.csv", bank_columns()});
+  files.push_back({"calibration.csv", calibration_columns()});
+  for (const FileColumns& file : files) {
     for (const ColumnInfo& column : file.columns) {
       listing.rows.push_back({std::string(file.file), std::string(column.name),
                               std::string(column.type), std::string(column.unit),

@@ -252,6 +252,8 @@ ExitCode command_run(const CommonOptions& common, const RunCommandOptions& optio
 
   run.environment = capture_environment();
   run.load_at_start = capture_load();
+  run.calibration =
+      find_calibration(options.calibration, machine_of(run.environment, run.topology)).facts;
   run.findings = examine(run.environment, run.load_at_start, run.topology, compiler_flags());
   tell_findings(run.findings, options.strict);
   std::fputs(missing_text(run.instrumentation).c_str(), stderr);

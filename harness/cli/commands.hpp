@@ -39,8 +39,9 @@ struct RunCommandOptions {
   std::vector<std::string> metrics;     // that --fail-on and --format are about
   std::string format = "text";          // of what is printed at the end
   std::string baseline;
-  std::string seed;  // empty: from the clock
-  std::string pin;   // empty: spread where threads <= CPUs, else none
+  std::string seed;         // empty: from the clock
+  std::string pin;          // empty: spread where threads <= CPUs, else none
+  std::string calibration;  // a folder; empty: results/calibration
   std::string label;
   std::string out;
   bool dry_run = false;

@@ -128,7 +128,8 @@ std::string csv_report(std::span<const ReportedPair> pairs) {
         pair->block, pair->variant, fmt::format("{}", pair->threads), pair->metric, pair->unit,
         pair->baseline, pair->candidate, csv_number(pair->ratio.point),
         csv_number(pair->ratio.lower), csv_number(pair->ratio.upper),
-        fmt::format("{}", pair->ratio.n), fmt::format("{}", pair->planned), std::string(to_string(pair->verdict)),
+        fmt::format("{}", pair->ratio.n), fmt::format("{}", pair->planned),
+        std::string(to_string(pair->verdict)),
         pair->rounds_needed ? fmt::format("{}", *pair->rounds_needed) : "",
         pair->fired ? "1" : "0"});
   }

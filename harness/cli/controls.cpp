@@ -41,10 +41,23 @@ std::string anchors_text(const RunSummary& run) {
   return text.empty() ? text : text + "\n";
 }
 
+std::string calibration_text(const RunSummary& run) {
+  if (!run.facts.calibrated) {
+    return "this machine was never calibrated: `stackheap calibrate` measures how far verdicts can "
+           "be\n  believed on it, and what the worker's layout in memory adds to every interval\n";
+  }
+  return fmt::format(
+      "intervals of times hold {:.2f} % for the worker's layout in memory, as "
+      "calibrated here\n",
+      100 * run.facts.layout_spread);
+}
+
 }  // namespace
 
 std::string controls_text(const RunSummary& run) {
-  return twins_text(run) + anchors_text(run);
+  // Where nothing is compared nothing was widened.
+  const std::string calibration = run.summary.comparisons.empty() ? "" : calibration_text(run);
+  return twins_text(run) + anchors_text(run) + calibration;
 }
 
 }  // namespace stackheap

@@ -55,6 +55,10 @@ void add_options(CLI::App& run, RunCommandOptions& o) {
       ->type_name("NAME");
   run.add_option("--seed", o.seed, "order and random numbers; the same seed gives the same ones")
       ->type_name("N");
+  run.add_option("--calibration", o.calibration,
+                 "a folder with calibration.json, of which the intervals take what layouts differ "
+                 "by; else results/calibration")
+      ->type_name("DIR");
   run.add_option("--pin", o.pin,
                  "pin threads to CPUs: none, compact (a core's siblings first) or spread (distinct "
                  "cores first); else spread while threads <= CPUs")

@@ -75,7 +75,7 @@ class Reader {
   }
   double positive(std::size_t column) const {
     const auto value = parse_real(fields_[column]);
-    if (!value || *value <= 0) fail(column, "a number above 0");
+    if (!value || !std::isfinite(*value) || *value <= 0) fail(column, "a number above 0");
     return *value;
   }
   std::size_t side() const {

@@ -27,9 +27,9 @@ struct CalibrationCell {
 
 // A fast path, a working set and blocks that wander, each by itself and shared.
 constexpr CalibrationCell kCells[] = {
-    {"heap/pair", "malloc", 64, false},     {"heap/slots", "malloc", 1024, true},
-    {"heap/slots", "malloc", 1024, false},  {"threads/larson", "malloc", 0, true},
-    {"threads/larson", "malloc", 0, false}, {"heap/pair", "malloc", 64, true},
+    {"heap/pair", "malloc", 64, false},         {"heap/slots", "malloc", 1024, true},
+    {"heap/slots", "malloc", 1024, false},      {"threads/larson", "new-delete", 0, true},
+    {"threads/larson", "new-delete", 0, false}, {"heap/pair", "malloc", 64, true},
 };
 
 // Short windows and few of them make a trial cheap: 40 ms of a process of 55 ms are measured.

@@ -87,4 +87,25 @@ std::optional<CalibrationFacts> read_calibration(const std::filesystem::path& fo
   }
 }
 
+CalibratedMachine machine_of(const Environment& environment, const Topology& topology) {
+  return {.processor = environment.cpu.model.value_or(kUnknownMachinePart),
+          .kernel = environment.kernel.release.value_or(kUnknownMachinePart),
+          .cpus = topology.usable_cpus()};
+}
+
+FoundCalibration find_calibration(const std::string& folder, const CalibratedMachine& machine) {
+  const std::filesystem::path path =
+      folder.empty() ? default_calibration_folder() : std::filesystem::path(folder);
+  FoundCalibration found{read_calibration(path), {}};
+  if (!found.facts) {
+    found.problem = fmt::format("there is no calibration in {}", path.string());
+  } else if (!(found.facts->machine == machine)) {
+    found.problem = fmt::format("{} is of another machine: {}, {} CPUs, kernel {}", path.string(),
+                                found.facts->machine.processor, found.facts->machine.cpus,
+                                found.facts->machine.kernel);
+    found.facts.reset();
+  }
+  return found;
+}
+
 }  // namespace stackheap

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "harness/machine/environment.hpp"
+#include "harness/machine/topology.hpp"
 #include "harness/stats/between_runs.hpp"
 
 namespace stackheap {
@@ -44,5 +46,15 @@ std::filesystem::path default_calibration_folder();
 
 // Nothing where there is no such file. Throws UserError where it is malformed.
 std::optional<CalibrationFacts> read_calibration(const std::filesystem::path& folder);
+
+CalibratedMachine machine_of(const Environment& environment, const Topology& topology);
+
+// The calibration of `machine` in `folder` (empty: the default one), or why there is none, as the
+// end of a sentence. Throws UserError where the file is malformed.
+struct FoundCalibration {
+  std::optional<CalibrationFacts> facts;
+  std::string problem;
+};
+FoundCalibration find_calibration(const std::string& folder, const CalibratedMachine& machine);
 
 }  // namespace stackheap

@@ -114,8 +114,9 @@ MergedRun read_run_to_merge(const RunFolder& folder) {
       }
     }
   } catch (const Json::exception& error) {
-    throw UserError(fmt::format("{}: {}; was it edited, or written by another version of stackheap?",
-                                folder.run_json().string(), error.what()));
+    throw UserError(
+        fmt::format("{}: {}; was it edited, or written by another version of stackheap?",
+                    folder.run_json().string(), error.what()));
   }
   return run;
 }

@@ -21,8 +21,8 @@ struct MergedRun {
   MergedRows rows = {};  // where they went
 };
 
-// All of it but the rows. Throws UserError where run.json lacks what a merged one needs, and CsvError
-// for a malformed samples.csv.
+// All of it but the rows. Throws UserError where run.json lacks what a merged one needs, and
+// CsvError for a malformed samples.csv.
 MergedRun read_run_to_merge(const RunFolder& folder);
 
 // Runs in the order in which their rows were merged; at least one, and all of one plan.

@@ -137,8 +137,7 @@ void RowMerger::add_side_rows(const fs::path& file, CsvWriter& writer) {
                    const auto known = std::lower_bound(numbers_.begin(), numbers_.end(),
                                                        static_cast<std::uint64_t>(*number));
                    text.passed(row.front().data());
-                   if (known == numbers_.end() ||
-                       *known != static_cast<std::uint64_t>(*number)) {
+                   if (known == numbers_.end() || *known != static_cast<std::uint64_t>(*number)) {
                      return;
                    }
                    fields[kSample] = fmt::format(

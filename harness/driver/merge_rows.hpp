@@ -1,6 +1,6 @@
-// The rows of several runs as those of one: samples and rounds are numbered on, so that no two rounds
-// collide and each pair of samples that ran within seconds of each other remains one. Joining files
-// with `cat` would pair a sample of one run with one of another.
+// The rows of several runs as those of one: samples and rounds are numbered on, so that no two
+// rounds collide and each pair of samples that ran within seconds of each other remains one.
+// Joining files with `cat` would pair a sample of one run with one of another.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +46,8 @@ class RowMerger {
   // Creates samples.csv, windows.csv, latency.csv and timeline.csv in an empty folder.
   explicit RowMerger(const RunFolder& out);
 
-  // Appends a run's samples with their rows in the side files and their logs. Rows that belong to no
-  // sample (of one that was cut off) are left out. The next run's rounds follow after at least
+  // Appends a run's samples with their rows in the side files and their logs. Rows that belong to
+  // no sample (of one that was cut off) are left out. The next run's rounds follow after at least
   // `planned_rounds`. Throws CsvError, and UserError where samples are not in ascending order.
   MergedRows add(const RunFolder& run, unsigned planned_rounds);
 

@@ -40,9 +40,8 @@ std::string listed(const std::vector<std::string>& lines) {
 std::vector<MergedRun> read_runs(std::span<const RunFolder> folders) {
   std::vector<MergedRun> runs;
   for (const RunFolder& folder : folders) runs.push_back(read_run_to_merge(folder));
-  std::stable_sort(runs.begin(), runs.end(), [](const MergedRun& a, const MergedRun& b) {
-    return a.started < b.started;
-  });
+  std::stable_sort(runs.begin(), runs.end(),
+                   [](const MergedRun& a, const MergedRun& b) { return a.started < b.started; });
   return runs;
 }
 
@@ -65,9 +64,9 @@ void refuse_repeats(std::span<const MergedRun> runs) {
     for (const std::string& origin : run.origins) {
       const auto [known, is_new] = seen.emplace(origin, &run);
       if (is_new) continue;
-      throw UserError(fmt::format(
-          "{} and {} hold the same samples; they would count twice: name each run once",
-          known->second->path.string(), run.path.string()));
+      throw UserError(
+          fmt::format("{} and {} hold the same samples; they would count twice: name each run once",
+                      known->second->path.string(), run.path.string()));
     }
   }
 }

@@ -1,5 +1,5 @@
-// Several runs of one plan, taken with the same binaries on the same machine, as one run with all of
-// their rounds. Averaging their summaries would lose that samples are compared within a round.
+// Several runs of one plan, taken with the same binaries on the same machine, as one run with all
+// of their rounds. Averaging their summaries would lose that samples are compared within a round.
 #pragma once
 
 #include <filesystem>
@@ -16,10 +16,11 @@ struct MergeReport {
   std::vector<std::string> notes;  // what a reader of its numbers should know, as sentences
 };
 
-// Writes the data files, run.json and logs/ of the new run into `out`, which must not exist; load_run
-// and write_summary do the rest. Rows come in the order in which the runs were started. Throws
-// UserError and CsvError: where runs differ in what merge_obstacles() tells, where a run is given
-// twice, also inside a merged one, and where a file is malformed. Then nothing is left of `out`.
+// Writes the data files, run.json and logs/ of the new run into `out`, which must not exist;
+// load_run and write_summary do the rest. Rows come in the order in which the runs were started.
+// Throws UserError and CsvError: where runs differ in what merge_obstacles() tells, where a run is
+// given twice, also inside a merged one, and where a file is malformed. Then nothing is left of
+// `out`.
 MergeReport merge_runs(std::span<const RunFolder> runs, const std::filesystem::path& out,
                        const std::vector<std::string>& command_line);
 

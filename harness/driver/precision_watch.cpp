@@ -45,6 +45,8 @@ void PrecisionWatch::add(std::size_t block, const Sample& sample) {
 PrecisionWatch::Look PrecisionWatch::look(std::size_t block) const {
   const Watched& watched = blocks_.at(block);
   Summary summary;
+  // Rounds do not narrow what layouts add, so precision is that of the sampling alone.
+  STACKHEAP_CHECK(options_.summary.layout_spread == 0);
   compare_families(watched.table, {&watched.metric, 1}, options_.summary, summary);
   Look look{.precise = true, .more_rounds = 0};
   for (const ComparisonRow& row : summary.comparisons) {

@@ -1,5 +1,5 @@
-// In what two runs differ besides their numbers. The numbers never tell: a ratio of two kernels looks
-// like a ratio of two allocators.
+// In what two runs differ besides their numbers. The numbers never tell: a ratio of two kernels
+// looks like a ratio of two allocators.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 namespace stackheap {
 
 // What says that two runs cannot be compared as they are: "kernel: 6.1.0 and 6.12.0", one entry for
-// each difference of plan, machine and its settings, kernel, worker or pinning; empty where there is
-// none. The allocators may differ: they are what two runs are compared for.
+// each difference of plan, machine and its settings, kernel, worker or pinning; empty where there
+// is none. The allocators may differ: they are what two runs are compared for.
 std::vector<std::string> differences_of(const RunFacts& one, const RunFacts& other);
 
 // In which allocators they differ: another library, another environment, or only one run has it.

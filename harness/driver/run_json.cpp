@@ -143,6 +143,15 @@ Json layouts_to_json(const std::vector<LibraryIdentity>& layouts) {
   return list;
 }
 
+// Only what the run's intervals are made with.
+Json calibration_to_json(const std::optional<CalibrationFacts>& calibration) {
+  if (!calibration) return nullptr;
+  return {
+      {"when", calibration->when},
+      {"sessions", calibration->sessions},
+      {"layout_spread", calibration->layout_spread ? Json(*calibration->layout_spread) : Json()}};
+}
+
 [[noreturn]] void malformed(const std::filesystem::path& file, const std::string& what) {
   throw UserError(fmt::format("{}: {}; was it edited, or written by another version of stackheap?",
                               file.string(), what));
@@ -174,6 +183,7 @@ std::string run_to_json(const RunDescription& run, const RunEnd* end) {
       {"topology", topology_to_json(run.topology)},
       {"environment", Json::parse(environment_to_json(run.environment))},
       {"load", {{"start", Json::parse(load_to_json(run.load_at_start))}, {"end", nullptr}}},
+      {"calibration", calibration_to_json(run.calibration)},
       {"doctor", findings_to_json(run.findings)},
       {"instrumented", instrumentation_to_json(*run.plan, run.instrumentation)},
       {"workloads", Json::parse(workloads_to_json(run.workloads))["workloads"]}};
@@ -198,7 +208,7 @@ std::string hashes(const Json& identities) {
 }
 
 std::string text_of(const Json& value) {
-  return value.is_null() ? std::string(kUnknownMachinePart)
+  return value.is_null()     ? std::string(kUnknownMachinePart)
          : value.is_string() ? value.get<std::string>()
                              : value.dump();
 }
@@ -278,6 +288,12 @@ RunFacts read_run_facts(const std::filesystem::path& file) {
     }
     facts.adaptive = !document.at("options").at("budget_seconds").is_null();
     facts.baseline_allocator = document.at("options").at("baseline").get<std::string>();
+    if (const Json& calibration = document.at("calibration"); !calibration.is_null()) {
+      facts.calibrated = true;
+      const Json& spread = calibration.at("layout_spread");
+      if (!spread.is_null()) facts.layout_spread = spread.get<double>();
+      if (!(facts.layout_spread >= 0)) malformed(file, "expected \"layout_spread\" of at least 0");
+    }
     read_identity(document, facts);
     const Json workloads = {{"version", 1},
                             {"benchmark_library", document.at("build").at("benchmark_library")},

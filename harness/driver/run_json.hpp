@@ -46,6 +46,7 @@ struct RunDescription {
   std::vector<LibraryIdentity> layouts;  // of the worker; the first is the worker itself
   Environment environment;
   Topology topology;
+  std::optional<CalibrationFacts> calibration;  // of this machine, if there is one
   std::vector<Finding> findings;
   LoadSnapshot load_at_start;
   Instrumentation instrumentation;
@@ -74,6 +75,8 @@ struct RunFacts {
   double alpha = kExactAlpha;
   bool adaptive = false;  // rounds were added as long as pairs were not precise
   std::string baseline_allocator;
+  bool calibrated = false;   // the run found a calibration of its machine
+  double layout_spread = 0;  // of that calibration, see SummaryOptions
   std::vector<WorkloadInfo> workloads;
   std::string label;
   // What must be the same where two runs are set against each other: plan, processor, kernel,

@@ -41,8 +41,7 @@ std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 4;
   const std::span<const std::string> all(names);
   const std::string text = join(all.first(std::min(kShown, names.size())), ", ");
-  return names.size() <= kShown ? text
-                                : fmt::format("{} and {} more", text, names.size() - kShown);
+  return names.size() <= kShown ? text : fmt::format("{} and {} more", text, names.size() - kShown);
 }
 
 // A cell that both runs have, with one metric's values in each.

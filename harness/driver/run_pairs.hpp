@@ -35,7 +35,8 @@ struct RunsCompared {
 };
 
 // Every cell that both have, `next` against `base`; a block's cells of one metric and number of
-// threads are a family. Without `spread`, that between runs of this machine, nothing has an interval.
+// threads are a family. Without `spread`, that between runs of this machine, nothing has an
+// interval.
 RunsCompared compare_runs(const RunSummary& base, const RunSummary& next,
                           const MetricChoice& metrics,
                           const std::optional<BetweenRunSpread>& spread, double margin);

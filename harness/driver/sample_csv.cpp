@@ -192,7 +192,8 @@ SampleRow SampleReader::read(std::span<const std::string_view> fields, CsvPositi
   row.cell.workload = name(kWorkload);
   row.cell.variant = name(kVariant);
   row.cell.allocator = name(kAllocator);
-  if (!text(kParameterValue).empty()) row.cell.parameter = integer(kParameterValue, INT64_MIN, INT64_MAX);
+  if (!text(kParameterValue).empty())
+    row.cell.parameter = integer(kParameterValue, INT64_MIN, INT64_MAX);
   row.cell.threads = static_cast<unsigned>(integer(kThreads, 1, kMostThreads));
   row.oversubscribed = integer(kOversubscribed, 0, 1) == 1;
   const auto status = parse_status(text(kStatus));

@@ -1,5 +1,5 @@
-// A whole samples.csv, row by row. A vector of rows would do for a small run; a journal of a million
-// samples has to be read in less memory than it has bytes.
+// A whole samples.csv, row by row. A vector of rows would do for a small run; a journal of a
+// million samples has to be read in less memory than it has bytes.
 #pragma once
 
 #include <filesystem>

@@ -92,8 +92,8 @@ class Loader {
     const std::size_t cell =
         known != cells_.end() ? known->second : (cells_[row.cell] = add_cell(row, std::nullopt));
     if (const std::string& block = run_.table.cell(cell).block; block != row.block) {
-      throw std::invalid_argument(fmt::format(
-          "block {}: this cell stands in block {} further up", row.block, block));
+      throw std::invalid_argument(
+          fmt::format("block {}: this cell stands in block {} further up", row.block, block));
     }
     if (row.kind != SampleKind::kTwin) return cell;
     const auto twin = twins_.find(cell);
@@ -251,6 +251,7 @@ RunSummary load_run(const RunFolder& folder) {
   SummaryOptions options = summary_options(run.facts.workloads, run.facts.baseline_allocator);
   options.alpha = run.facts.alpha;
   options.margin = run.facts.margin;
+  options.layout_spread = run.facts.layout_spread;
   run.summary = summarize(run.table, run.metrics, options);
   sort_summary(run.table, run.facts, run.metrics, run.summary);
   run.claims = test_claims(run.table, run.facts.workloads, run.metrics, options);

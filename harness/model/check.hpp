@@ -92,8 +92,8 @@ struct CheckResultView {
 // {"version":1,"verdict":"ok","detail":"","operations":N,
 //  "deviations":[{"name":"...","text":"..."}],"records":[...]}
 // Writes into `buffer` and returns the length; asks no heap, so that a process whose heap is broken
-// can say so. Bytes that are not printable ASCII become spaces or '?'; a detail that does not fit is
-// cut. 16 KiB hold any result with 40 notes.
+// can say so. Bytes that are not printable ASCII become spaces or '?'; a detail that does not fit
+// is cut. 16 KiB hold any result with 40 notes.
 std::size_t write_check_result(const CheckResultView& result, std::span<char> buffer);
 // Strict; throws std::runtime_error.
 CheckResult check_result_from_json(std::string_view json);

@@ -203,8 +203,11 @@ class ClaimTester {
     for (auto& [test, ratio] : pairs_) {
       ClaimTestRow& row = tests_[test];
       if (row.evidence->expectation != Expectation::kTold) row.comparisons = judged;
-      MedianEstimator estimator(options_.alpha / static_cast<double>(row.comparisons));
-      row.effect = ratio.estimate(estimator);
+      const double alpha = options_.alpha / static_cast<double>(row.comparisons);
+      MedianEstimator estimator(alpha);
+      const bool speed = is_speed_unit(unit_of(row.evidence->metric));
+      row.effect =
+          widened(ratio.estimate(estimator), speed ? widening(options_.layout_spread, alpha) : 0);
       row.outcome = judge_ratio(row.effect, row.evidence->expectation, options_.margin);
     }
   }

@@ -84,10 +84,14 @@ class FamilyComparer {
                         .comparisons = comparisons};
       const double alpha = options_.alpha / static_cast<double>(comparisons);
       row.ratio = ratios_[i].estimate(estimators_.at(alpha));
+      const double layouts =
+          is_speed_unit(metric.info->unit) ? widening(options_.layout_spread, alpha) : 0;
+      row.ratio = widened(row.ratio, layouts);
       row.verdict = judge(row.ratio, is_time, options_.margin);
       // Where no pair was usable (all zero), more of them promise nothing.
       if (row.verdict == Verdict::kUnresolved && row.ratio.n > 0) {
-        row.rounds_needed = rounds_needed(row.ratio, options_.margin, options_.alpha, comparisons);
+        row.rounds_needed =
+            rounds_needed(row.ratio, options_.margin, options_.alpha, comparisons, layouts);
       }
       summary_.comparisons.push_back(row);
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
+#include <boost/math/distributions/normal.hpp>
 #include <cmath>
 
 #include "harness/base/error.hpp"
@@ -105,6 +106,19 @@ RatioEstimate PairedRatio::estimate(MedianEstimator& estimator) {
 void PairedRatio::clear() {
   logs_.clear();
   skipped_ = 0;
+}
+
+double widening(double spread, double alpha) {
+  STACKHEAP_CHECK(spread >= 0 && alpha > 0 && alpha < 1);
+  return spread * boost::math::quantile(boost::math::normal(), 1 - alpha / 2);
+}
+
+RatioEstimate widened(RatioEstimate ratio, double widening) {
+  if (!ratio.has_interval() || widening == 0) return ratio;
+  const double point = std::log(ratio.point);
+  ratio.lower = std::exp(point - std::hypot(point - std::log(ratio.lower), widening));
+  ratio.upper = std::exp(point + std::hypot(std::log(ratio.upper) - point, widening));
+  return ratio;
 }
 
 std::size_t minimum_rounds(double alpha, std::size_t comparisons) {

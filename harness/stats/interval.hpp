@@ -72,6 +72,15 @@ class PairedRatio {
 RatioEstimate ratio_estimate(std::span<const double> candidate, std::span<const double> baseline,
                              double alpha);
 
+// What an error of standard deviation `spread` on the log scale, independent of what the interval
+// covers, adds to each half-width at confidence 1 - alpha: z(1 - alpha / 2) x spread, 1.96 x spread
+// at 0.05. 0 where `spread` is 0.
+double widening(double spread, double alpha);
+
+// Each bound at sqrt(half-width^2 + widening^2) from the point, on the log scale. No interval stays
+// none.
+RatioEstimate widened(RatioEstimate ratio, double widening);
+
 // The fewest pairs with which an interval at alpha / comparisons exists: 2^(1-n) <= alpha / P.
 // median_estimate(values, alpha) has bounds from minimum_rounds(alpha, 1) values on.
 std::size_t minimum_rounds(double alpha, std::size_t comparisons);

@@ -24,7 +24,7 @@ struct ReportedPair {
   Verdict verdict = Verdict::kUnresolved;
   std::optional<std::size_t> rounds_needed;
   std::size_t planned = 0;  // rounds; ratio.n is less where samples failed
-  bool fired = false;  // a --fail-on condition is met
+  bool fired = false;       // a --fail-on condition is met
 };
 
 }  // namespace stackheap

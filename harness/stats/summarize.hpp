@@ -25,6 +25,10 @@ struct SummaryOptions {
   double alpha = 0.05;   // of an interval, or of a whole family of them
   double margin = 0.02;  // a fraction; larger differences matter
   Baselines baselines;
+  // Standard error, on the log scale, that the layout of the worker in memory leaves in a ratio of
+  // speeds; 0: none, or not known. It widens the intervals of times and rates, not those of counts
+  // and bytes.
+  double layout_spread = 0;
 };
 
 // Cells are indices into the table; names and units are views into the metrics that were given.

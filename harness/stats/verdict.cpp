@@ -50,6 +50,10 @@ bool is_time_unit(std::string_view unit) {
   return unit == "ns" || unit == "us" || unit == "ms" || unit == "s";
 }
 
+bool is_speed_unit(std::string_view unit) {
+  return is_time_unit(unit) || unit == "1/s";
+}
+
 Verdict judge(const Estimate& ratio, bool is_time, double margin) {
   STACKHEAP_CHECK(margin >= 0);
   if (!ratio.has_interval()) return Verdict::kUnresolved;
@@ -67,15 +71,17 @@ std::string describe_verdict(const Estimate& ratio, bool is_time, double margin)
 }
 
 std::optional<std::size_t> rounds_needed(const Estimate& ratio, double margin, double alpha,
-                                         std::size_t comparisons) {
+                                         std::size_t comparisons, double widening) {
   if (!ratio.has_interval()) return std::max(minimum_rounds(alpha, comparisons), ratio.n + 1);
   if (judge(ratio, true, margin) != Verdict::kUnresolved) return std::nullopt;
   const double point = std::log(ratio.point);
   const double half_width = std::max(std::log(ratio.upper) - point, point - std::log(ratio.lower));
   const double target = std::max(std::abs(point), std::log1p(margin) - std::abs(point));
-  if (target <= 0) return std::nullopt;
+  if (target <= widening) return std::nullopt;
   const auto rounds = static_cast<double>(ratio.n);
-  const double needed = std::max(std::ceil(rounds * std::pow(half_width / target, 2)), rounds + 1);
+  const double shrink = (std::pow(half_width, 2) - std::pow(widening, 2)) /
+                        (std::pow(target, 2) - std::pow(widening, 2));
+  const double needed = std::max(std::ceil(rounds * shrink), rounds + 1);
   if (!(needed <= kMostRounds)) return std::nullopt;
   return static_cast<std::size_t>(needed);
 }

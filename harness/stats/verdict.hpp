@@ -24,6 +24,8 @@ std::optional<Verdict> parse_verdict(std::string_view text);
 
 // True for units of which less is "faster": ns, us, ms, s.
 bool is_time_unit(std::string_view unit);
+// A time or a rate: what the layout of code in memory can change.
+bool is_speed_unit(std::string_view unit);
 
 // The ratio is candidate / baseline; `margin` is a fraction (0.02 for 2 %), >= 0. In this order:
 // interval within [1 / (1 + margin), 1 + margin] -> equivalent; interval without 1 -> a direction;
@@ -39,10 +41,12 @@ std::string describe_verdict(const Estimate& ratio, bool is_time, double margin)
 // below |p|, p the point's log (the interval excludes 1), or below log(1 + margin) - |p| (it lies
 // within the margin), whichever comes first:
 //     n' = n (h / max(|p|, log(1 + margin) - |p|))^2, at least n + 1,
-// with h the larger of the interval's two sides. Without an interval it is minimum_rounds(alpha,
+// with h the larger of the interval's two sides. Of an interval that was widened (see widened())
+// only the rest shrinks: h^2 and the square of what h must fall below are less by widening^2.
+// Without an interval it is minimum_rounds(alpha,
 // comparisons). Nothing where no number of rounds is in sight (ratio 1 and margin 0, or beyond a
 // million) and where the verdict has fallen.
 std::optional<std::size_t> rounds_needed(const Estimate& ratio, double margin, double alpha,
-                                         std::size_t comparisons);
+                                         std::size_t comparisons, double widening = 0);
 
 }  // namespace stackheap

@@ -2,7 +2,7 @@
 # Running ctest and adding up what passed, failed and was skipped, over one or several builds.
 
 passed=0 failed=0 skipped=0
-failures='' # a line for each, so that the end of a log says what to look for
+failures='' # a line for each and, indented, what it printed last: the end of a log tells all
 
 # run_ctest PRESET [OPTION of ctest]...: tests of build/PRESET; what failed is printed in full.
 run_ctest() {
@@ -27,8 +27,9 @@ run_ctest() {
   passed=$((passed + _tests - _failed - _skipped))
   failed=$((failed + _failed))
   skipped=$((skipped + _skipped))
-  _names=$(sed -n 's/^.*<testcase name="\([^"]*\)".* status="fail".*$/'"$_preset"': \1/p' "$_report")
-  failures=$failures${_names:+$_names
+  _told=$(/usr/bin/python3 scripts/lib/failures.py "$_preset" "$_report") ||
+    _told="$_preset: $_failed tests, and their report cannot be read"
+  failures=$failures${_told:+$_told
 }
 }
 
@@ -59,6 +60,6 @@ count_step() {
 
 # What failed, by name, then the line that counts.
 print_counts() {
-  printf '%s' "$failures" | sed 's/^/FAILED: /'
+  printf '%s' "$failures" | sed 's/^[^ ]/FAILED: &/'
   echo "$passed passed, $failed failed, $skipped skipped"
 }
