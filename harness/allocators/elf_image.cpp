@@ -59,6 +59,27 @@ bool fits(std::uint64_t offset, std::uint64_t count, std::uint64_t size, std::ui
 
 }  // namespace
 
+std::string ElfImage::program_problem() const {
+  if (content_.substr(0, SELFMAG) != std::string_view(ELFMAG, SELFMAG) ||
+      content_.size() < sizeof(Elf64_Ehdr)) {
+    return "is no ELF program";
+  }
+  if (static_cast<unsigned char>(content_[EI_CLASS]) != ELFCLASS64) {
+    return "is a 32-bit program, which cannot load the 64-bit allocators";
+  }
+  const std::vector<Elf64_Phdr> headers = program_headers();
+  const bool dynamic = std::any_of(headers.begin(), headers.end(), [](const Elf64_Phdr& header) {
+    return header.p_type == PT_INTERP;
+  });
+  if (!dynamic) {
+    return "is linked statically: its malloc is part of it, and no library can be preloaded";
+  }
+  if (defines("malloc")) {
+    return "defines malloc itself, which comes before that of any library";
+  }
+  return {};
+}
+
 std::string ElfImage::header_problem() const {
   if (content_.empty()) return "is empty";
   if (content_.substr(0, SELFMAG) != std::string_view(ELFMAG, SELFMAG)) {

@@ -24,6 +24,10 @@ class ElfImage {
   // Empty, or what keeps the file from being a complete shared object for this machine, as the end
   // of a sentence that begins with the file's name.
   std::string header_problem() const;
+  // Empty, or what keeps a library from being preloaded into this program, as the end of a sentence
+  // that begins with the file's name: not a 64-bit ELF program, linked statically, a malloc of its
+  // own that comes before any library's.
+  std::string program_problem() const;
   // True for a function or object of that name that the file itself defines for others.
   bool defines(std::string_view symbol) const;
   std::string soname() const;        // empty where there is none

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <system_error>
@@ -29,12 +30,14 @@ constexpr const char* kFooter =
     "  stackheap doctor\n"
     "  stackheap run\n"
     "  stackheap run --workload 'threads/*' --allocator glibc --allocator mimalloc --threads auto\n"
+    "  stackheap exec -- sort -R /etc/services\n"
+    "  stackheap exec -- sort /etc/services\n"
     "  stackheap run --allocator old=/opt/old/libmy.so --allocator new=/opt/new/libmy.so";
 
 using Define = Subcommand (*)(CLI::App& app, const CommonOptions& common);
 // In the order in which --help shows them.
-constexpr Define kCommands[] = {define_list,      define_doctor,  define_run,
-                                define_summarize, define_compare, define_calibrate};
+constexpr Define kCommands[] = {define_list,    define_doctor,    define_run,      define_exec,
+                                define_compare, define_summarize, define_calibrate};
 
 // An unset shell variable makes an option's value empty; taking that for the default would run
 // something else than was meant.
@@ -108,6 +111,12 @@ int run_app(int argc, char** argv) {
   CommonOptions common;
   const std::vector<Subcommand> commands = define(app, common);
   for (int i = 0; i < argc; ++i) common.command_line.push_back(with_home_as_tilde(argv[i]));
+  // A program's own arguments are none of ours; the library would take some of them apart.
+  const auto end = std::find(argv, argv + argc, std::string_view("--"));
+  if (end != argv + argc) {
+    common.program.assign(end + 1, argv + argc);
+    argc = static_cast<int>(end - argv);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -116,6 +125,9 @@ int run_app(int argc, char** argv) {
     return report(explain(app, error, argc, argv), ExitCode::kUsage);
   }
   try {
+    if (!common.program.empty() && !app.got_subcommand("exec")) {
+      throw UserError("only exec takes a program after `--`");
+    }
     return static_cast<int>(dispatch(commands));
   } catch (const UserError& error) {
     return report(error.what(), error.code());

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/interrupt.hpp"
+#include "harness/cli/run_options.hpp"
 #include "harness/cli/terminal.hpp"
 #include "harness/driver/calibrate.hpp"
 #include "harness/driver/calibration_csv.hpp"
@@ -100,17 +100,6 @@ void write_results(const std::filesystem::path& folder, const CalibratedMachine&
                                              .window_summary = calibration.window_summary}));
 }
 
-std::uint64_t seed_of(const std::string& text) {
-  if (text.empty()) {
-    return derive_seed(monotonic_ns(), static_cast<std::uint64_t>(::getpid())) >> 32U;
-  }
-  const auto seed = parse_integer(text);
-  if (!seed || *seed < 0) {
-    throw UserError(fmt::format("--seed {}: expected a whole number from 0 to 2^63 - 1", text));
-  }
-  return static_cast<std::uint64_t>(*seed);
-}
-
 CalibrateReport sample(const CommonOptions& common, const CalibrateCommandOptions& options,
                        const Topology& topology, BankFile& file) {
   const auto budget = parse_duration_seconds(options.budget);
@@ -123,7 +112,7 @@ CalibrateReport sample(const CommonOptions& common, const CalibrateCommandOption
   const std::vector<Allocator> all = builtin_allocators(executable_folder());
   CalibrateOptions calibration;
   calibration.budget_seconds = *budget;
-  calibration.seed = seed_of(options.seed);
+  calibration.seed = choose_seed(options.seed);
   calibration.layouts = worker_layouts(worker);
   const auto other = std::find_if(all.begin(), all.end(), [&](const Allocator& allocator) {
     return allocator.name == options.other;

@@ -1,29 +1,16 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <map>
 
-#include "harness/base/build_info.hpp"
-#include "harness/base/clock.hpp"
-#include "harness/base/file.hpp"
 #include "harness/base/random.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
-#include "harness/cli/comparison_report.hpp"
-#include "harness/cli/controls.hpp"
-#include "harness/cli/findings.hpp"
+#include "harness/cli/conduct.hpp"
 #include "harness/cli/interrupt.hpp"
-#include "harness/cli/progress.hpp"
-#include "harness/cli/ranking.hpp"
 #include "harness/cli/run_options.hpp"
-#include "harness/cli/terminal.hpp"
-#include "harness/driver/fail_on.hpp"
 #include "harness/driver/run_json.hpp"
-#include "harness/driver/run_pairs.hpp"
-#include "harness/driver/summarize_run.hpp"
+#include "harness/driver/sampler.hpp"
 
 namespace stackheap {
 namespace {
@@ -31,39 +18,6 @@ namespace {
 // The worker may take this part of the available memory; then it is ended as out of memory, before
 // the machine is.
 constexpr double kCeilingPart = 0.85;
-
-unsigned default_rounds(Profile profile) {
-  return profile == Profile::kSmoke ? 1 : 12;
-}
-
-std::uint64_t choose_seed(const std::string& text) {
-  if (text.empty()) {
-    // 32 bits, so that it can be read aloud.
-    return derive_seed(monotonic_ns(), static_cast<std::uint64_t>(::getpid())) >> 32U;
-  }
-  const auto seed = parse_integer(text);
-  if (!seed || *seed < 0) {
-    throw UserError(fmt::format("--seed {}: expected a whole number from 0 to 2^63 - 1", text));
-  }
-  return static_cast<std::uint64_t>(*seed);
-}
-
-void refuse_preload() {
-  const char* preload = std::getenv("LD_PRELOAD");
-  if (preload != nullptr && *preload != '\0') {
-    throw UserError(fmt::format(
-        "LD_PRELOAD is set ({}): it would be loaded into the driver and compete with the allocator "
-        "that each worker is given; unset it, and use --allocator NAME=PATH",
-        preload));
-  }
-}
-
-void refuse_bad_label(const std::string& label) {
-  if (!label.empty() && !is_valid_name(label)) {
-    throw UserError(fmt::format(
-        "--label {}: a label is 1 to 64 letters, digits and . _ + -, as it names a folder", label));
-  }
-}
 
 // Anchors too.
 std::vector<WorkloadInfo> workloads_of(const Plan& plan, const std::vector<WorkloadInfo>& all) {
@@ -76,20 +30,6 @@ std::vector<WorkloadInfo> workloads_of(const Plan& plan, const std::vector<Workl
     }
   }
   return planned;
-}
-
-// "12 rounds (3 of memory/decay)".
-std::string rounds_text(const Plan& plan, unsigned rounds) {
-  std::map<std::string, unsigned> fewer;
-  for (const Block& block : plan.blocks) {
-    if (block.rounds_of(rounds) < rounds) fewer[block.workload] = block.rounds_of(rounds);
-  }
-  std::string text;
-  for (const auto& [workload, some] : fewer) {
-    text += fmt::format("{}{} of {}", text.empty() ? "" : ", ", some, workload);
-  }
-  return fmt::format("{} round{}{}", rounds, rounds == 1 ? "" : "s",
-                     text.empty() ? "" : " (" + text + ")");
 }
 
 // The cells and the expected time, on stdout; nothing is started.
@@ -113,118 +53,17 @@ void print_plan(const Plan& plan, const RunOptions& options) {
       human_duration(plan.seconds(options.rounds) + instrumented.seconds).c_str());
 }
 
-// The notes of which a run's timed samples have empty columns: no row could tell why.
-bool empties_columns(const Finding& finding) {
-  static constexpr std::string_view kSubjects[] = {"schedstat", "pressure", "stolen time"};
-  return finding.severity == Severity::kNote &&
-         std::find(std::begin(kSubjects), std::end(kSubjects), finding.subject) !=
-             std::end(kSubjects);
-}
-
-// Both kinds go to stderr; warnings are fatal with --strict.
-void tell_findings(const std::vector<Finding>& findings, bool strict) {
-  const bool colour = wants_colour(STDERR_FILENO);
-  std::size_t warnings = 0;
-  for (const Finding& finding : findings) {
-    if (finding.severity == Severity::kWarning) {
-      ++warnings;
-    } else if (!empties_columns(finding)) {
-      continue;
-    }
-    std::fputs(finding_text(finding, colour).c_str(), stderr);
-  }
-  if (warnings != 0 && strict) {
-    throw UserError(fmt::format("--strict: {} of the findings above must be mended first; "
-                                "`stackheap doctor` shows them all",
-                                warnings),
-                    ExitCode::kMissing);
-  }
-}
-
-void identify(RunDescription& run, const std::vector<std::filesystem::path>& layouts) {
-  for (const auto& layout : layouts) run.layouts.push_back(identify_library(layout));
-  for (const Allocator& allocator : run.options.allocators) {
-    if (allocator.unavailable.empty()) {
-      run.identities[allocator.name] = identify_allocator(allocator);
-    }
-  }
-}
-
-void make_adaptive(const RunCommandOptions& options, RunDescription& run, RunOptions& run_options) {
-  const auto adaptive = choose_adaptive(options, run.profile == Profile::kFull, run.margin,
-                                        run.plan->seconds(run.rounds));
-  if (!adaptive) return;
-  run.alpha = kAdaptiveAlpha;
-  run.precision = adaptive->precision;
-  run.budget_seconds = adaptive->budget_seconds;
-  AdaptiveOptions& rule = run_options.adaptive.emplace();
-  rule.precision = adaptive->precision;
-  rule.budget_seconds = adaptive->budget_seconds;
-  rule.workloads = run.workloads;
-  rule.summary = summary_options(run.workloads, run.options.baseline_allocator);
-  rule.summary.alpha = run.alpha;
-  rule.summary.margin = run.margin;
-}
-
-// How the comparisons are told, and which of them fail the run.
-struct Report {
-  ReportFormat format = ReportFormat::kText;
-  MetricChoice metrics;
-  std::vector<FailOn> fail_on;
-};
-
-Report choose_report(const RunCommandOptions& options) {
-  Report report{parse_report_format(options.format), MetricChoice(options.metrics), {}};
-  for (const std::string& condition : options.fail_on) {
-    report.fail_on.push_back(parse_fail_on(condition));
-  }
-  return report;
-}
-
-std::string outcome_text(const RunReport& report) {
-  std::string text = fmt::format("{} samples in {}, {:.0f} % of it inside the workloads",
-                                 report.samples, human_duration(report.seconds),
-                                 100 * report.worker_seconds / std::max(report.seconds, 1e-9));
-  if (report.skipped != 0) text += fmt::format("; {} cells could not run here", report.skipped);
-  if (report.failed != 0) text += fmt::format("; {} samples FAILED, see logs/", report.failed);
-  if (report.interrupted) text += "; interrupted, what is complete was kept";
-  if (report.imprecise != 0) {
-    text += fmt::format("; the budget was spent before {} blocks were precise", report.imprecise);
-  }
-  for (const auto& [reason, samples] : report.refused) {
-    text += fmt::format("\n{} samples could not run here: {}", samples, reason);
-  }
-  return text;
-}
-
 }  // namespace
 
 ExitCode command_run(const CommonOptions& common, const RunCommandOptions& options) {
-  refuse_preload();
-  refuse_bad_label(options.label);
-  if (!options.out.empty()) refuse_existing(options.out);
-  RunDescription run;
-  run.profile = parse_profile_option(options.profile);
-  run.rounds = options.rounds.empty() ? default_rounds(run.profile) : parse_rounds(options.rounds);
-  run.margin = parse_percent("--margin", options.margin);
-  run.seed = choose_seed(options.seed);
+  RunDescription run = describe_run(common, options, parse_profile_option(options.profile));
   const Report report = choose_report(options);
   run.pinning = options.pin.empty() ? "auto" : options.pin;
-  run.topology = detect_topology();
-  run.label = options.label;
-  run.command_line = common.command_line;
-  run.options.profile = run.profile;
   run.options.workload_globs = options.workloads;
   run.options.variant_globs = options.variants;
   run.options.parameters = parse_parameters(options.parameters);
   run.options.threads = parse_threads(options.threads, run.topology);
   run.options.pinning = parse_pinning(options.pin);
-  run.options.allocators = choose_allocators(options, run.profile == Profile::kFull);
-  run.options.baseline_allocator = choose_baseline(options.baseline, run.options.allocators);
-  run.options.available_memory_bytes = available_memory_bytes();
-  run.options.exact_rounds = !options.rounds.empty();
-  run.options.rounds = run.rounds;
-  run.options.seed = run.seed;
 
   const std::string worker = worker_path(common);
   const auto infos = workloads_from_json(list_from_worker(worker), &run.benchmark_library);
@@ -232,17 +71,7 @@ ExitCode command_run(const CommonOptions& common, const RunCommandOptions& optio
   run.plan = &plan;
   run.workloads = workloads_of(plan, infos);
 
-  RunOptions run_options;
-  run_options.profile = run.profile;
-  run_options.rounds = run.rounds;
-  run_options.seed = run.seed;
-  run_options.pinning = run.options.pinning;
-  for (const WorkloadInfo& info : run.workloads) {
-    run_options.parameter_names[info.name] = info.parameter ? info.parameter->name : "";
-    run_options.piloted[info.name] = info.piloted;
-  }
-  run_options.layouts = worker_layouts(worker);
-  make_adaptive(options, run, run_options);
+  RunOptions run_options = run_options_of(options, run, worker_layouts(worker));
   run.instrumentation = find_instrumentation(run.options.allocators, run_options.piloted);
   run_options.instrumentation = run.instrumentation;
   if (options.dry_run) {
@@ -250,64 +79,13 @@ ExitCode command_run(const CommonOptions& common, const RunCommandOptions& optio
     return ExitCode::kOk;
   }
 
-  run.environment = capture_environment();
-  run.load_at_start = capture_load();
-  run.calibration =
-      find_calibration(options.calibration, machine_of(run.environment, run.topology)).facts;
-  run.findings = examine(run.environment, run.load_at_start, run.topology, compiler_flags());
-  tell_findings(run.findings, options.strict);
-  std::fputs(missing_text(run.instrumentation).c_str(), stderr);
-  identify(run, run_options.layouts);
-
-  const RunFolder folder =
-      create_run_folder(options.out.empty() ? default_run_path(options.label, options.profile)
-                                            : std::filesystem::path(options.out));
-  run.started = utc_now();
-  write_file_atomically(folder.run_json(), run_to_json(run, nullptr));
-  Journal journal(folder);
   Sampler sampler({.worker = worker,
                    .allocators = run.options.allocators,
                    .memory_ceiling_bytes = static_cast<std::uint64_t>(
                        kCeilingPart * static_cast<double>(run.options.available_memory_bytes)),
                    .interrupt_fd = install_interrupt_handlers(),
                    .seed = derive_seed(run.seed, 0)});
-  std::fprintf(stderr, "stackheap %s: %zu cells, %s, about %s; writing %s\n",
-               options.profile.c_str(), plan.runnable_cells(),
-               rounds_text(plan, run.rounds).c_str(),
-               human_duration(plan.seconds(run.rounds) +
-                              instrumented_round(plan, run.instrumentation).seconds)
-                   .c_str(),
-               folder.path.c_str());
-  RunEnd end;
-  {
-    ProgressLine line;
-    run_options.on_progress = [&](const Progress& progress) { line.show(progress); };
-    end.report = run_plan(plan, run.topology, run_options, sampler, journal, folder);
-  }
-  end.finished = utc_now();
-  end.load = capture_load();
-  write_file_atomically(folder.run_json(), run_to_json(run, &end));
-
-  const RunSummary summary = load_run(folder);
-  write_summary(folder, summary);
-  // What a program reads stands alone on stdout.
-  std::FILE* const told = report.format == ReportFormat::kText ? stdout : stderr;
-  std::vector<ReportedPair> pairs = pairs_of_run(summary, report.metrics);
-  const std::size_t fired = mark_fired(report.fail_on, pairs);
-  if (report.format != ReportFormat::kText) {
-    std::fputs(comparison_report(pairs, report.format, run.margin).c_str(), stdout);
-  } else {
-    std::fputs(ranking_text(summary, wants_colour(STDOUT_FILENO)).c_str(), stdout);
-  }
-  std::fputs(controls_text(summary).c_str(), told);
-  if (report.format == ReportFormat::kText && fired != 0) {
-    std::erase_if(pairs, [](const ReportedPair& pair) { return !pair.fired; });
-    std::fputs(comparison_report(pairs, report.format, run.margin).c_str(), stdout);
-  }
-  std::fprintf(told, "%s\n", outcome_text(end.report).c_str());
-  std::fprintf(told, "results: %s\n", folder.path.c_str());
-  if (end.report.interrupted) return ExitCode::kInterrupted;
-  return end.report.failed == 0 && fired == 0 ? ExitCode::kOk : ExitCode::kFailed;
+  return conduct(options, report, options.profile, run, run_options, sampler);
 }
 
 }  // namespace stackheap

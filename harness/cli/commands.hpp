@@ -19,6 +19,7 @@ namespace stackheap {
 
 struct CommonOptions {
   std::string worker;                     // path of the worker; empty: beside this program
+  std::vector<std::string> program;       // what stands after the first `--`
   std::vector<std::string> command_line;  // with the home folder as ~, for run.json
 };
 
@@ -58,9 +59,13 @@ struct Subcommand {
 Subcommand define_list(CLI::App& app, const CommonOptions& common);
 Subcommand define_doctor(CLI::App& app, const CommonOptions& common);
 Subcommand define_run(CLI::App& app, const CommonOptions& common);
+Subcommand define_exec(CLI::App& app, const CommonOptions& common);
 Subcommand define_summarize(CLI::App& app, const CommonOptions& common);
 Subcommand define_compare(CLI::App& app, const CommonOptions& common);
 Subcommand define_calibrate(CLI::App& app, const CommonOptions& common);
+
+// The options that `run` and `exec` have in common.
+void add_measuring_options(CLI::App& command, RunCommandOptions& options);
 
 ExitCode command_run(const CommonOptions& common, const RunCommandOptions& options);
 

@@ -7,7 +7,8 @@
 namespace stackheap {
 namespace {
 
-constexpr std::string_view kMetric = "ns_per_op";
+// What a worker's samples have, and what a program's have.
+constexpr std::string_view kMetrics[] = {"ns_per_op", "wall_seconds"};
 
 // "+0.31 % [-0.2, +0.9]" of a ratio.
 std::string percent(const Estimate& ratio) {
@@ -20,14 +21,16 @@ std::string percent(const Estimate& ratio) {
 
 std::string twins_text(const RunSummary& run) {
   const auto& all = run.summary.twin_summaries;
-  const auto twins = std::find_if(
-      all.begin(), all.end(), [](const TwinSummary& summary) { return summary.metric == kMetric; });
+  const auto twins = std::find_if(all.begin(), all.end(), [](const TwinSummary& summary) {
+    return std::find(std::begin(kMetrics), std::end(kMetrics), summary.metric) !=
+           std::end(kMetrics);
+  });
   if (twins == all.end() || twins->twins == 0) return {};
   return fmt::format(
       "twins (a cell beside itself, by {}): {} of {} differ, {:.0f} % [{:.0f}, {:.0f}], expected 5 "
       "%;\n  all together {}\n",
-      kMetric, twins->differing, twins->twins, 100 * twins->share.point, 100 * twins->share.lower,
-      100 * twins->share.upper, percent(twins->ratio));
+      twins->metric, twins->differing, twins->twins, 100 * twins->share.point,
+      100 * twins->share.lower, 100 * twins->share.upper, percent(twins->ratio));
 }
 
 std::string anchors_text(const RunSummary& run) {

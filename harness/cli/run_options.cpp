@@ -1,12 +1,15 @@
 #include "harness/cli/run_options.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "harness/allocators/table.hpp"
 #include "harness/allocators/user.hpp"
+#include "harness/base/clock.hpp"
 #include "harness/base/file.hpp"
+#include "harness/base/random.hpp"
 #include "harness/base/text.hpp"
 #include "harness/machine/cgroup.hpp"
 
@@ -161,6 +164,18 @@ std::string choose_baseline(std::string_view wanted, std::span<const Allocator> 
                                 wanted, fmt::join(names, ", ")));
   }
   return is_selected("glibc") ? "glibc" : names.front();
+}
+
+std::uint64_t choose_seed(const std::string& text) {
+  if (text.empty()) {
+    // 32 bits, so that it can be read aloud.
+    return derive_seed(monotonic_ns(), static_cast<std::uint64_t>(::getpid())) >> 32U;
+  }
+  const auto seed = parse_integer(text);
+  if (!seed || *seed < 0) {
+    throw UserError(fmt::format("--seed {}: expected a whole number from 0 to 2^63 - 1", text));
+  }
+  return static_cast<std::uint64_t>(*seed);
 }
 
 std::uint64_t available_memory_bytes() {

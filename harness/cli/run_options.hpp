@@ -16,6 +16,8 @@ namespace stackheap {
 std::vector<unsigned> parse_threads(std::string_view text, const Topology& topology);
 // A whole number from 1 to 100,000.
 unsigned parse_rounds(std::string_view text);
+// Empty: one from the clock, of 32 bits, so that it can be read aloud.
+std::uint64_t choose_seed(const std::string& text);
 // Percent, from 0 below 100, as a fraction; `option` for the message.
 double parse_percent(std::string_view option, std::string_view text);
 

@@ -74,7 +74,7 @@ class Burner {
 class Sessions {
  public:
   Sessions(std::span<const WorkloadInfo> workloads, const Topology& topology,
-           const CalibrateOptions& options, Sampler& sampler, BankFile& file)
+           const CalibrateOptions& options, SampleSource& sampler, BankFile& file)
       : workloads_(workloads),
         topology_(topology),
         options_(options),
@@ -128,7 +128,8 @@ class Sessions {
     for (unsigned i = 0; i < kPilots && !is_over(); ++i) {
       CellRequest request = request_for(cell, options_.seed);
       request.pilot_target_ns = kWindowNs;
-      const Execution execution = sampler_.run(request, options_.allocator, kDeadlineSeconds);
+      const Execution execution =
+          sampler_.run(request, options_.allocator, kDeadlineSeconds, false);
       report_.interrupted = execution.interrupted;
       if (execution.result.status == Status::kOk) {
         share = std::max(share, execution.result.share);
@@ -207,7 +208,7 @@ class Sessions {
       burner.emplace(request.cpus.empty() ? std::nullopt : std::optional(request.cpus.front()));
     }
     const std::string& allocator = sample.side == kOtherSide ? *options_.other : options_.allocator;
-    const Execution execution = sampler_.run(request, allocator, kDeadlineSeconds);
+    const Execution execution = sampler_.run(request, allocator, kDeadlineSeconds, false);
     if (execution.interrupted) {
       report_.interrupted = true;
       return;
@@ -230,7 +231,7 @@ class Sessions {
   std::span<const WorkloadInfo> workloads_;
   const Topology& topology_;
   const CalibrateOptions& options_;
-  Sampler& sampler_;
+  SampleSource& sampler_;
   BankFile& file_;
   Random random_;
   std::uint64_t started_ns_ = 0;
@@ -240,7 +241,7 @@ class Sessions {
 }  // namespace
 
 CalibrateReport calibrate(std::span<const WorkloadInfo> workloads, const Topology& topology,
-                          const CalibrateOptions& options, Sampler& sampler, BankFile& file) {
+                          const CalibrateOptions& options, SampleSource& sampler, BankFile& file) {
   STACKHEAP_CHECK(!options.layouts.empty());
   return Sessions(workloads, topology, options, sampler, file).run();
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "harness/driver/bank_file.hpp"
-#include "harness/driver/sampler.hpp"
+#include "harness/driver/sample_source.hpp"
 #include "harness/machine/topology.hpp"
 #include "harness/model/workload_info.hpp"
 
@@ -35,6 +35,6 @@ struct CalibrateReport {
 // s of processes; sessions take turns over the cells. Throws UserError where `workloads` lacks
 // them.
 CalibrateReport calibrate(std::span<const WorkloadInfo> workloads, const Topology& topology,
-                          const CalibrateOptions& options, Sampler& sampler, BankFile& file);
+                          const CalibrateOptions& options, SampleSource& sampler, BankFile& file);
 
 }  // namespace stackheap

@@ -25,10 +25,13 @@ std::string shell_path(std::string_view path) {
   return text.substr(0, text.size() - rest.size()) + shell_quoted(rest);
 }
 
-}  // namespace
+// What stands before and after a command that runs under an allocator.
+struct Surroundings {
+  std::string variables;
+  std::string redirections;
+};
 
-std::string repeat_command(const std::filesystem::path& worker, const Allocator* allocator,
-                           const PreloadPlan& preload, const CellRequest& request) {
+Surroundings surroundings_of(const Allocator* allocator, const PreloadPlan& preload) {
   std::string command;
   std::string redirections;
   if (allocator != nullptr) {
@@ -43,8 +46,31 @@ std::string repeat_command(const std::filesystem::path& worker, const Allocator*
     }
   }
   if (!preload.value.empty()) command += "LD_PRELOAD=" + shell_quoted(preload.value) + " ";
-  return command + fmt::format("{} --cell {} --result-fd 1{}", shell_path(worker.string()),
-                               shell_quoted(to_json(request)), redirections);
+  return {command, redirections};
+}
+
+}  // namespace
+
+std::string repeat_command(const std::filesystem::path& worker, const Allocator* allocator,
+                           const PreloadPlan& preload, const CellRequest& request) {
+  const Surroundings around = surroundings_of(allocator, preload);
+  return around.variables + fmt::format("{} --cell {} --result-fd 1{}", shell_path(worker.string()),
+                                        shell_quoted(to_json(request)), around.redirections);
+}
+
+std::string shell_words(std::span<const std::string> words) {
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : " ") + (word.empty() ? "''" : shell_path(word));
+  }
+  return text;
+}
+
+std::string repeat_program(std::span<const std::string> words, const std::string& input,
+                           const Allocator* allocator, const PreloadPlan& preload) {
+  const Surroundings around = surroundings_of(allocator, preload);
+  return fmt::format("{}{}{} <{}", around.variables, shell_words(words), around.redirections,
+                     shell_path(input));
 }
 
 }  // namespace stackheap

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "harness/allocators/preload.hpp"
@@ -15,5 +16,12 @@ namespace stackheap {
 // under the same numbers.
 std::string repeat_command(const std::filesystem::path& worker, const Allocator* allocator,
                            const PreloadPlan& preload, const CellRequest& request);
+
+// The words as a shell would have to be given them.
+std::string shell_words(std::span<const std::string> words);
+
+// The same for a program of the user's with its arguments, reading `input`.
+std::string repeat_program(std::span<const std::string> words, const std::string& input,
+                           const Allocator* allocator, const PreloadPlan& preload);
 
 }  // namespace stackheap

@@ -40,7 +40,7 @@ void apply(const Windows& windows, CellRequest& request) {
 
 class Run {
  public:
-  Run(const Plan& plan, const Topology& topology, const RunOptions& options, Sampler& sampler,
+  Run(const Plan& plan, const Topology& topology, const RunOptions& options, SampleSource& sampler,
       Journal& journal, const RunFolder& folder)
       : plan_(plan),
         topology_(topology),
@@ -199,7 +199,7 @@ class Run {
       request.pilot_target_ns = kPilotTargetNs;
       apply(kPilotWindows, request);
       const Execution execution =
-          sampler_.run(request, planned.cell.allocator, deadline_of(planned));
+          sampler_.run(request, planned.cell.allocator, deadline_of(planned), /*timeline=*/false);
       if (execution.interrupted) {
         report_.interrupted = true;
         return;
@@ -260,7 +260,7 @@ class Run {
     }
     sample.index = next_index_++;
     sample.result = execution.result;
-    if (sample.result.status == Status::kOk) {
+    if (sample.result.status == Status::kOk && execution.in_worker) {
       sample.result.metrics.push_back({"layout", fmt::format("{}", layout_of(round))});
     }
     sample.timeline = std::move(execution.timeline);
@@ -332,7 +332,7 @@ class Run {
   const Plan& plan_;
   const Topology& topology_;
   const RunOptions& options_;
-  Sampler& sampler_;
+  SampleSource& sampler_;
   Journal& journal_;
   const RunFolder& folder_;
   RunReport report_;
@@ -348,7 +348,7 @@ class Run {
 }  // namespace
 
 RunReport run_plan(const Plan& plan, const Topology& topology, const RunOptions& options,
-                   Sampler& sampler, Journal& journal, const RunFolder& folder) {
+                   SampleSource& sampler, Journal& journal, const RunFolder& folder) {
   return Run(plan, topology, options, sampler, journal, folder).run();
 }
 

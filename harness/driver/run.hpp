@@ -11,7 +11,7 @@
 #include "harness/driver/journal.hpp"
 #include "harness/driver/plan.hpp"
 #include "harness/driver/precision_watch.hpp"
-#include "harness/driver/sampler.hpp"
+#include "harness/driver/sample_source.hpp"
 #include "harness/driver/shares.hpp"
 
 namespace stackheap {
@@ -58,6 +58,6 @@ struct RunReport {
 };
 
 RunReport run_plan(const Plan& plan, const Topology& topology, const RunOptions& options,
-                   Sampler& sampler, Journal& journal, const RunFolder& folder);
+                   SampleSource& sampler, Journal& journal, const RunFolder& folder);
 
 }  // namespace stackheap

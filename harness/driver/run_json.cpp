@@ -152,6 +152,13 @@ Json calibration_to_json(const std::optional<CalibrationFacts>& calibration) {
       {"layout_spread", calibration->layout_spread ? Json(*calibration->layout_spread) : Json()}};
 }
 
+Json program_to_json(const std::optional<Program>& program) {
+  if (!program) return nullptr;
+  Json document = identity_to_json(program->identity);
+  document["command"] = program->words;
+  return document;
+}
+
 [[noreturn]] void malformed(const std::filesystem::path& file, const std::string& what) {
   throw UserError(fmt::format("{}: {}; was it edited, or written by another version of stackheap?",
                               file.string(), what));
@@ -164,7 +171,7 @@ std::string run_to_json(const RunDescription& run, const RunEnd* end) {
       {"version", kVersion},
       {"stackheap_version", version()},
       {"label", run.label},
-      {"profile", to_string(run.profile)},
+      {"profile", run.program ? "exec" : to_string(run.profile)},
       {"command_line", run.command_line},
       {"started", run.started},
       {"finished", end == nullptr ? Json(nullptr) : Json(end->finished)},
@@ -179,6 +186,7 @@ std::string run_to_json(const RunDescription& run, const RunEnd* end) {
         {"benchmark_library", run.benchmark_library},
         {"worker", identity_to_json(run.layouts.at(0))},
         {"layouts", layouts_to_json(run.layouts)}}},
+      {"program", program_to_json(run.program)},
       {"allocators", allocators_to_json(run)},
       {"topology", topology_to_json(run.topology)},
       {"environment", Json::parse(environment_to_json(run.environment))},
@@ -255,6 +263,10 @@ void read_identity(const Json& document, RunFacts& facts) {
       {"worker", hashes(document.at("build").at("layouts"))},
       {"pinning", document.at("options").at("pin").get<std::string>()},
   };
+  if (const Json& program = document.at("program"); !program.is_null()) {
+    facts.identity["program"] = program.at("sha256").get<std::string>().substr(0, 12);
+    facts.identity["command"] = text_of(program.at("command"));
+  }
   read_settings(document, facts);
   for (const Json& allocator : document.at("allocators")) {
     std::string& identity = facts.allocators[allocator.at("name").get<std::string>()];

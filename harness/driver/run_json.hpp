@@ -11,6 +11,7 @@
 #include "harness/driver/calibration_file.hpp"
 #include "harness/driver/instrumentation.hpp"
 #include "harness/driver/plan.hpp"
+#include "harness/driver/program.hpp"
 #include "harness/driver/run.hpp"
 #include "harness/machine/doctor.hpp"
 #include "harness/machine/environment.hpp"
@@ -46,6 +47,7 @@ struct RunDescription {
   std::vector<LibraryIdentity> layouts;  // of the worker; the first is the worker itself
   Environment environment;
   Topology topology;
+  std::optional<Program> program;               // of `exec`; its profile is written as "exec"
   std::optional<CalibrationFacts> calibration;  // of this machine, if there is one
   std::vector<Finding> findings;
   LoadSnapshot load_at_start;

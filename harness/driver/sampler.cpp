@@ -1,7 +1,6 @@
 #include "harness/driver/sampler.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "harness/base/error.hpp"
 #include "harness/base/file.hpp"
 #include "harness/base/text.hpp"
+#include "harness/driver/process_end.hpp"
 #include "harness/driver/repeat_command.hpp"
 #include "harness/driver/sample_csv.hpp"
 #include "harness/driver/timeline.hpp"
@@ -24,40 +24,6 @@ namespace {
 constexpr std::uint32_t kLargestPadding = 4096;
 constexpr double kListDeadlineSeconds = 30;
 
-// Kills by the kernel's out-of-memory killer since boot; 0 where the kernel does not count them.
-std::uint64_t count_oom_kills() {
-  const auto text = try_read_file("/proc/vmstat");
-  if (!text) return 0;
-  constexpr std::string_view kKey = "\noom_kill ";
-  const auto at = text->find(kKey);
-  if (at == std::string::npos) return 0;
-  const auto start = at + kKey.size();
-  const auto value =
-      parse_integer(std::string_view(*text).substr(start, text->find('\n', start) - start));
-  return value ? static_cast<std::uint64_t>(*value) : 0;
-}
-
-// The last line of a log that says something, for a row's detail.
-std::string last_line(std::string_view log) {
-  std::string_view last;
-  for (const std::string_view line : split(log, '\n')) {
-    if (!trim(line).empty()) last = trim(line);
-  }
-  return std::string(last.substr(0, 300));
-}
-
-std::string with_reason(const std::string& text, std::string_view log) {
-  const std::string line = last_line(log);
-  return line.empty() ? text : text + ": " + line;
-}
-
-WorkerResult failed(Status status, std::string detail) {
-  WorkerResult result;
-  result.status = status;
-  result.detail = std::move(detail);
-  return result;
-}
-
 // A value that samples.csv could not be read back with would cost the whole run, not one sample.
 std::string problem_of(const MetricValue& value) {
   const MetricRow* row = find_metric(value.name);
@@ -65,16 +31,6 @@ std::string problem_of(const MetricValue& value) {
     return "there is no such metric; driver and worker are not of one build";
   }
   return metric_problem(row->info, value.text);
-}
-
-void add_machine_metrics(const MachineCounters& noise, double seconds, WorkerResult& result) {
-  const auto add = [&](const char* name, const std::optional<std::uint64_t>& value) {
-    if (value) result.metrics.push_back({name, fmt::format("{}", *value)});
-  };
-  add("steal_ns", noise.steal_ns);
-  add("psi_cpu_us", noise.psi_cpu_us);
-  add("tlb_shootdowns", noise.tlb_shootdowns);
-  result.metrics.push_back({"sample_seconds", fmt::format("{:.6f}", seconds)});
 }
 
 WorkerResult parse_result(const ProcessOutcome& outcome) {
@@ -151,7 +107,7 @@ std::string list_from_worker(const std::filesystem::path& worker) {
 }
 
 Sampler::Sampler(SamplerOptions options)
-    : options_(std::move(options)), random_(options_.seed), oom_kills_(count_oom_kills()) {
+    : options_(std::move(options)), random_(options_.seed), judge_(options_.memory_ceiling_bytes) {
   for (const Allocator& allocator : options_.allocators) {
     allocators_.emplace(allocator.name, allocator);
   }
@@ -170,11 +126,6 @@ std::vector<std::string> Sampler::environment_for(const Allocator* allocator,
   // ASPLOS 2009); a random size makes it noise instead of a bias.
   environment.push_back("STACKHEAP_PADDING=" + std::string(random_.below(kLargestPadding), 'x'));
   return environment;
-}
-
-Status Sampler::status_of_sigkill() {
-  const std::uint64_t before = std::exchange(oom_kills_, count_oom_kills());
-  return oom_kills_ > before ? Status::kOutOfMemory : Status::kCrashed;
 }
 
 Execution Sampler::run(CellRequest request, const std::string& allocator_name,
@@ -213,42 +164,13 @@ Execution Sampler::run(CellRequest request, const std::string& allocator_name,
   execution.command = repeat_command(options_.worker, allocator, preload, request);
   execution.interrupted = outcome.end == ProcessEnd::kInterrupted;
   if (execution.interrupted) return execution;
-  execution.result = result_of(outcome, deadline_seconds);
+  const auto failure = judge_.failure(outcome, deadline_seconds);
+  execution.result = failure ? *failure : parse_result(outcome);
   if (execution.result.status == Status::kOk) {
     if (timeline) execution.timeline = watch.timeline(execution.result.phases);
     add_machine_metrics(noise, outcome.seconds, execution.result);
   }
   return execution;
-}
-
-WorkerResult Sampler::result_of(const ProcessOutcome& outcome, double deadline_seconds) {
-  switch (outcome.end) {
-    case ProcessEnd::kExited:
-      if (outcome.code == 0) return parse_result(outcome);
-      return failed(Status::kCrashed,
-                    with_reason(fmt::format("exit code {}", outcome.code), outcome.log));
-    case ProcessEnd::kSignalled:
-      if (outcome.code == SIGKILL && status_of_sigkill() == Status::kOutOfMemory) {
-        return failed(Status::kOutOfMemory, "ended by the kernel's out-of-memory killer");
-      }
-      return failed(
-          Status::kCrashed,
-          with_reason(fmt::format("signal SIG{}", sigabbrev_np(outcome.code)), outcome.log));
-    case ProcessEnd::kTimeout:
-      return failed(Status::kTimeout,
-                    fmt::format("no result within {}", human_duration(deadline_seconds)));
-    case ProcessEnd::kMemory:
-      return failed(Status::kOutOfMemory,
-                    fmt::format("its resident set passed {}",
-                                human_bytes(static_cast<double>(options_.memory_ceiling_bytes))));
-    case ProcessEnd::kNotStarted:
-      return failed(Status::kCrashed,
-                    fmt::format("cannot start the worker: {}", std::strerror(outcome.code)));
-    case ProcessEnd::kInterrupted:
-      break;
-  }
-  STACKHEAP_CHECK(false);
-  return {};
 }
 
 }  // namespace stackheap

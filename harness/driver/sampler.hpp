@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "harness/base/random.hpp"
-#include "harness/driver/supervise.hpp"
+#include "harness/driver/process_end.hpp"
+#include "harness/driver/sample_source.hpp"
 #include "harness/model/allocator.hpp"
 #include "harness/model/cell_request.hpp"
 #include "harness/model/sample.hpp"
@@ -23,38 +24,21 @@ struct SamplerOptions {
   std::uint64_t seed = 1;  // of the random size of the workers' environment
 };
 
-struct Execution {
-  WorkerResult result;
-  std::vector<TimelinePoint> timeline;  // where it was asked for and the result is ok
-  double seconds = 0;                   // from fork to the end of the last descendant
-  bool interrupted = false;
-  std::string command;  // for a person to repeat it
-  std::string log;
-};
-
-class Sampler {
+class Sampler : public SampleSource {
  public:
   explicit Sampler(SamplerOptions options);
 
-  // The worker of the samples that follow: the same program, linked in another order.
-  void use_worker(std::filesystem::path worker) { options_.worker = std::move(worker); }
-
-  // Runs `request` under the allocator of that name (`none`: the process's default malloc), ended
-  // after `deadline_seconds`. Machine-wide counters over the sample are added to its metrics.
-  // With `timeline` its resident memory is read every kTimelineTickMs.
+  void use_worker(std::filesystem::path worker) override { options_.worker = std::move(worker); }
   Execution run(CellRequest request, const std::string& allocator, double deadline_seconds,
-                bool timeline = false);
+                bool timeline) override;
 
  private:
   std::vector<std::string> environment_for(const Allocator* allocator, const std::string& preload);
-  // What became of a worker that was not interrupted.
-  WorkerResult result_of(const ProcessOutcome& outcome, double deadline_seconds);
-  Status status_of_sigkill();
 
   SamplerOptions options_;
   std::map<std::string, Allocator> allocators_;
   Random random_;
-  std::uint64_t oom_kills_ = 0;
+  EndJudge judge_;
 };
 
 // The worker, then its other layouts: layouts/NAME-1, layouts/NAME-2 ... beside it, as far as there

@@ -240,6 +240,12 @@ constexpr MetricRow kTable[] = {
     {{"worker_seconds", "s", kReal, kSample, kNone, false, false,
       "Of that, inside the workload's setup, warm-up, windows and verification, as the worker saw "
       "it."}},
+    {{"wall_seconds", "s", kReal, kSample, kLess, true, false,
+      "Of a program run by `stackheap exec`: from its start to its end."}},
+    {{"user_seconds", "s", kReal, kSample, kLess, true, false,
+      "CPU time in user space of such a program and of the children it waited for."}},
+    {{"system_seconds", "s", kReal, kSample, kLess, true, false,
+      "CPU time in the kernel on their behalf."}},
     {{"loop_share", "1", kReal, kDerived, kNone, false, false,
       "ns_per_op of the variant no-alloc (or no-alloc-VARIANT, where a variant has its own) / "
       "ns_per_op of this one: the share of the loop, the random numbers and the touching, which is "

@@ -1,0 +1,44 @@
+// What `run` and `exec` have in common: from the options to a description, from a plan to a folder
+// of results, a table on the terminal and an exit code.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/cli/commands.hpp"
+#include "harness/cli/comparison_report.hpp"
+#include "harness/driver/fail_on.hpp"
+#include "harness/driver/run.hpp"
+#include "harness/driver/run_json.hpp"
+#include "harness/driver/run_pairs.hpp"
+#include "harness/driver/sample_source.hpp"
+
+namespace stackheap {
+
+// How the comparisons are told, and which of them fail the run.
+struct Report {
+  ReportFormat format = ReportFormat::kText;
+  MetricChoice metrics;
+  std::vector<FailOn> fail_on;
+};
+
+Report choose_report(const RunCommandOptions& options);
+
+// What the options that both commands have say; throws UserError before anything is started.
+RunDescription describe_run(const CommonOptions& common, const RunCommandOptions& options,
+                            Profile profile);
+
+// The part of RunOptions that follows from the plan and the description, adaptive rounds among it.
+RunOptions run_options_of(const RunCommandOptions& options, RunDescription& run,
+                          const std::vector<std::filesystem::path>& layouts);
+
+// "12 rounds (3 of memory/decay)".
+std::string rounds_text(const Plan& plan, unsigned rounds);
+
+// Examines the machine, samples the plan, writes and tells the results. `kind` names the folder:
+// the profile, or exec.
+ExitCode conduct(const RunCommandOptions& options, const Report& report, std::string_view kind,
+                 RunDescription& run, RunOptions& run_options, SampleSource& source);
+
+}  // namespace stackheap
