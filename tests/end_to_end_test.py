@@ -27,7 +27,8 @@ FIXED_COLUMNS = (
 WINDOWS_COLUMNS = "sample,window,nanoseconds,operations".split(",")
 SCALING_COLUMNS = (
     "block,suite,workload,variant,allocator,parameter,parameter_value,threads,speedup,speedup_lower,"
-    "speedup_upper,efficiency,efficiency_lower,efficiency_upper,samples"
+    "speedup_upper,efficiency,efficiency_lower,efficiency_upper,samples,sigma,sigma_lower,sigma_upper,"
+    "kappa,kappa_lower,kappa_upper,peak_threads,peak_threads_lower,peak_threads_upper,not_fitted"
 ).split(",")
 CLAIMS_COLUMNS = (
     "claim,statement,tested_as,verdict,tests,held,failed,unresolved,workloads,effect_of,effect,lower,"
@@ -159,7 +160,12 @@ class RunTest(FolderTest):
                 self.assert_close(getattr(row, f"{metric}_lower"), estimate.lower, EXACT, cell)
                 self.assert_close(getattr(row, f"{metric}_upper"), estimate.upper, EXACT, cell)
             self.assertEqual(row.samples, summary[cell, "speedup"].n)
-
+            alone = (*cell[:3], 1)
+            counts = {other[3] for other in cells if (*other[:3], 1) == alone} | {1}
+            if len(counts) < 6:
+                self.assertTrue(numpy.isnan(row.sigma), cell)
+                self.assertEqual(row.not_fitted,
+                                 f"{len(counts)} thread counts up to the CPUs, and it takes 6")
 
     def check_claims(self) -> None:
         run = recomputed.Run(self.run_.samples, listed("metrics"), self.run_.document)

@@ -201,12 +201,15 @@ class CountTests(ShellCase):
         super().setUp()
         for preset in ("one", "two"):
             (self.state / "build" / preset).mkdir(parents=True)
+        (self.state / "scripts").mkdir()
+        (self.state / "scripts" / "lib").symlink_to(LIB)
 
     def ctest_writes(self, preset: str, status: int = 0, failing: tuple[str, ...] = (),
                      **counts: int) -> None:
         """run_ctest removes an old report, so that the fake has to bring it."""
         cases = "\n\t".join(f'<testcase name="{name}" classname="{name}" time="1" status="fail">'
-                            "</testcase>" for name in failing)
+                            f"<system-out>before\n1 &lt; {name}\n\n</system-out></testcase>"
+                            for name in failing)
         (self.state / f"{preset}.xml").write_text(
             REPORT.format(**{"tests": 0, "failures": 0, "disabled": 0, "skipped": 0, **counts},
                           cases=cases))
@@ -233,9 +236,11 @@ class CountTests(ShellCase):
         self.ctest_writes("one", status=8, tests=3, failures=2, failing=("Csv.Reads", "Csv.Writes"))
         self.ctest_writes("two", status=8, tests=3, failures=1, failing=("Csv.Reads",))
         _, result = self.counts("run_ctest one; run_ctest two")
-        self.assertEqual(result.stdout.splitlines()[-4:],
-                         ["FAILED: one: Csv.Reads", "FAILED: one: Csv.Writes",
-                          "FAILED: two: Csv.Reads", "3 passed, 3 failed, 0 skipped"])
+        self.assertEqual(result.stdout.splitlines()[-10:],
+                         ["FAILED: one: Csv.Reads", "  before", "  1 < Csv.Reads",
+                          "FAILED: one: Csv.Writes", "  before", "  1 < Csv.Writes",
+                          "FAILED: two: Csv.Reads", "  before", "  1 < Csv.Reads",
+                          "3 passed, 3 failed, 0 skipped"])
 
     def test_several_builds_and_steps_add_up(self) -> None:
         self.ctest_writes("one", tests=10, failures=1)

@@ -97,6 +97,7 @@ Subcommand define_run(CLI::App& app, const CommonOptions& common) {
   CLI::App& run = *app.add_subcommand("run", "measure, and write a folder of results");
   const auto options = std::make_shared<RunCommandOptions>();
   add_options(run, *options);
+  add_measuring_options(run, *options);
   return {&run, [options, &common] { return command_run(common, *options); }};
 }
 

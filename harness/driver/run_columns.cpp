@@ -104,6 +104,22 @@ const std::vector<ColumnInfo> kScaling = {
     {"efficiency_lower", "real", "1", "Lower bound of its 95 % interval."},
     {"efficiency_upper", "real", "1", "Upper bound."},
     {"samples", "integer", "count", "Rounds in which both thread counts had a value."},
+    {"sigma", "real", "1",
+     "Contention, of the universal scalability law N / (1 + sigma (N - 1) + kappa N (N - 1)) that "
+     "was "
+     "fitted to all thread counts of this cell up to the CPUs; the same in all of their rows."},
+    {"sigma_lower", "real", "1",
+     "Lower bound of its 95 % interval, of a bootstrap over rounds; empty below 6 rounds."},
+    {"sigma_upper", "real", "1", "Upper bound."},
+    {"kappa", "real", "1", "Coherence, of the same law."},
+    {"kappa_lower", "real", "1", "Lower bound of its 95 % interval."},
+    {"kappa_upper", "real", "1", "Upper bound."},
+    {"peak_threads", "real", "count",
+     "Where the law has its highest throughput, sqrt((1 - sigma) / kappa); empty where kappa is 0: "
+     "it rises for ever."},
+    {"peak_threads_lower", "real", "count", "Lower bound of its 95 % interval."},
+    {"peak_threads_upper", "real", "count", "Upper bound; empty: no peak in sight."},
+    {"not_fitted", "text", "", "Why there is no law."},
 };
 
 const std::vector<ColumnInfo> kTwins = {

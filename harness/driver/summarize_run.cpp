@@ -216,6 +216,12 @@ std::string scaling_csv(const RunSummary& run) {
       fields.push_back(csv_number(value));
     }
     fields.push_back(fmt::format("{}", row.speedup.n));
+    for (const Estimate* of : {&row.law.sigma, &row.law.kappa, &row.law.peak_threads}) {
+      for (const double value : {of->point, of->lower, of->upper}) {
+        fields.push_back(std::isfinite(value) ? csv_number(value) : "");
+      }
+    }
+    fields.push_back(row.law.not_fitted);
     append(text, std::move(fields));
   }
   return text;

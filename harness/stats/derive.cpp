@@ -21,7 +21,7 @@ class Deriver {
  public:
   Deriver(const SampleTable& table, std::span<const MetricInfo> metrics, double alpha,
           Summary& summary)
-      : table_(table), metrics_(metrics), estimator_(alpha), summary_(summary) {}
+      : table_(table), metrics_(metrics), alpha_(alpha), estimator_(alpha), summary_(summary) {}
 
   void derive(std::size_t cell) {
     const Cell& own = table_.cell(cell).cell;
@@ -30,9 +30,7 @@ class Deriver {
       row(cell, "loop_share", ratio(*floor, cell, "ns_per_op"));
     }
     if (own.threads == 1 || table_.cell(cell).oversubscribed) return;
-    Cell alone = own;
-    alone.threads = 1;
-    const auto single = table_.find_cell(alone);
+    const auto single = table_.find_cell(alone(own));
     if (!single) return;
     row(cell, "cpu_excess_ns_per_op", difference(cell, *single, "cpu_ns_per_op"));
     const Estimate speedup = ratio(cell, *single, "ops_per_second");
@@ -44,7 +42,44 @@ class Deriver {
         {.cell = cell, .threads = own.threads, .speedup = speedup, .efficiency = efficiency});
   }
 
+  // Once all cells were derived: the law of each curve, in all of its rows.
+  void fit_laws() {
+    std::map<Cell, std::vector<ScalingRow*>> curves;
+    for (ScalingRow& row : summary_.scaling) {
+      curves[alone(table_.cell(row.cell).cell)].push_back(&row);
+    }
+    for (auto& [single, rows] : curves) {
+      std::map<unsigned, std::size_t> cells{{1U, *table_.find_cell(single)}};
+      for (const ScalingRow* row : rows) cells[row->threads] = row->cell;
+      const ScalingLaw law = estimate_scaling_law(curve_of(cells), alpha_);
+      for (ScalingRow* row : rows) row->law = law;
+    }
+  }
+
  private:
+  static Cell alone(Cell cell) {
+    cell.threads = 1;
+    return cell;
+  }
+
+  // `cells` by their threads.
+  ScalingCurve curve_of(const std::map<unsigned, std::size_t>& cells) const {
+    unsigned rounds = 0;
+    for (const auto& [threads, cell] : cells) {
+      if (!table_.rounds(cell).empty()) rounds = std::max(rounds, table_.rounds(cell).back() + 1);
+    }
+    const auto metric = table_.find_metric("ops_per_second");
+    ScalingCurve curve;
+    for (const auto& [threads, cell] : cells) {
+      curve.threads.push_back(threads);
+      std::vector<double>& values = curve.throughput.emplace_back(rounds, kNoValue);
+      for (std::size_t row = 0; metric && row < table_.rounds(cell).size(); ++row) {
+        values[table_.rounds(cell)[row]] = table_.value(cell, row, *metric);
+      }
+    }
+    return curve;
+  }
+
   // The same loop without its allocations: the variant's own where the workload has several loops,
   // `no-alloc-VARIANT`, else `no-alloc`. Nothing for these themselves.
   std::optional<std::size_t> floor_of(const Cell& own) const {
@@ -108,6 +143,7 @@ class Deriver {
 
   const SampleTable& table_;
   std::span<const MetricInfo> metrics_;
+  double alpha_;
   MedianEstimator estimator_;
   Summary& summary_;
   std::vector<RowPair> pairs_;
@@ -123,6 +159,7 @@ void derive(const SampleTable& table, std::span<const MetricInfo> metrics, doubl
   for (std::size_t cell = 0; cell < table.size(); ++cell) {
     if (!table.cell(cell).twin_of) deriver.derive(cell);
   }
+  deriver.fit_laws();
 }
 
 }  // namespace stackheap

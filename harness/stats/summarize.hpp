@@ -13,6 +13,7 @@
 #include "harness/stats/family.hpp"
 #include "harness/stats/interval.hpp"
 #include "harness/stats/sample_table.hpp"
+#include "harness/stats/scaling_law.hpp"
 #include "harness/stats/verdict.hpp"
 
 namespace stackheap {
@@ -69,6 +70,7 @@ struct ScalingRow {
   unsigned threads = 1;
   Estimate speedup;     // operations per second, ratio
   Estimate efficiency;  // speedup / threads
+  ScalingLaw law = {};  // of the whole curve that this is a point of
 };
 
 // A cell against its twin: a difference is a false positive, 5 % of them are expected at 0.05.
@@ -109,7 +111,7 @@ void summarize_cells(const SampleTable& table, std::span<const MetricInfo> metri
                      Summary& summary);
 void compare_families(const SampleTable& table, std::span<const MetricInfo> metrics,
                       const SummaryOptions& options, Summary& summary);
-// loop_share, cpu_excess_ns_per_op, speedup and efficiency.
+// loop_share, cpu_excess_ns_per_op, speedup, efficiency and the scaling law.
 void derive(const SampleTable& table, std::span<const MetricInfo> metrics, double alpha,
             Summary& summary);
 void compare_twins(const SampleTable& table, std::span<const MetricInfo> metrics, double alpha,
