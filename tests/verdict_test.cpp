@@ -77,8 +77,8 @@ TEST(RoundsNeededTest, ComesFromTheSpreadSoFar) {
 }
 
 TEST(RoundsNeededTest, OfAWidenedIntervalOnlyTheSamplingShrinks) {
-  // Half-width 0.05 = sqrt(0.04^2 + 0.03^2) around 0.035: sqrt(0.035^2 - 0.03^2) = 0.018 is left for
-  // the sampling, (0.04 / 0.018)^2 x 12 = 59.08.
+  // Half-width 0.05 = sqrt(0.04^2 + 0.03^2) around 0.035: sqrt(0.035^2 - 0.03^2) = 0.018 is left
+  // for the sampling, (0.04 / 0.018)^2 x 12 = 59.08.
   const auto wide = ratio(std::exp(-0.015), std::exp(0.035), std::exp(0.085), 12);
   EXPECT_EQ(rounds_needed(wide, 0.01, 0.05, 1, 0.03), 60U);
   // What rounds cannot narrow is more than the difference.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
@@ -201,7 +202,7 @@ class Sessions {
     if (sample.side >= kSameSides && sample.side < kOtherSide) {
       // More operations are done than are reported: a slowdown that is exact.
       const double factor = 1 + kSlowdownsPpm[sample.side - kSameSides] * 1e-6;
-      request.share = static_cast<std::uint64_t>(static_cast<double>(share) * factor + 0.5);
+      request.share = static_cast<std::uint64_t>(std::llround(static_cast<double>(share) * factor));
     }
     std::optional<Burner> burner;
     if (sample.side == kDisturbedSide && sample.round % kDisturbedOneIn == 0) {

@@ -55,7 +55,7 @@ double width_of(const Estimate& logs) {
 
 // The share with its interval; met where the whole interval is within the bounds.
 CalibrationFigure share(CalibrationFigure figure, std::size_t k, std::size_t n,
-                        std::set<std::uint64_t> sessions) {
+                        const std::set<std::uint64_t>& sessions) {
   figure.k = k;
   figure.n = n;
   figure.sessions = sessions.size();
