@@ -56,6 +56,41 @@ class PlotCommandCase(unittest.TestCase):
         return path
 
 
+CALIBRATION = """design,what,rule,threads,summary,k,n,sessions,value,lower,upper,target,met
+a/a,false positives,12 rounds,,median,101,2010,21,0.0502,0.0411,0.0607,3-7 %,1
+a/a,false positives,adaptive,,median,9,300,21,0.03,0.0138,0.0562,3-7 %,
+slowdown,"detectable slowdown, 9 of 10 trials",10 s a pair,1,median,,400,11,0.0065,0.006,0.0071,<= 0.7 %,1
+slowdown,"detectable slowdown, 9 of 10 trials",60 s a pair,1,median,,80,11,0.0029,0.0026,0.0034,<= 0.3 %,1
+slowdown,"detectable slowdown, 9 of 10 trials",60 s a pair,all,median,,72,10,0.0068,0.006,0.0075,<= 0.7 %,1
+"""
+FACTS = {"version": 1, "machine": {"processor": "Example", "kernel": "6.1", "cpus": 2},
+         "when": "2026-01-31T00:00:00Z", "sessions": 21}
+
+
+class PlotOfACalibration(PlotCommandCase):
+    def write(self) -> None:
+        self.run_folder.mkdir()
+        (self.run_folder / "calibration.csv").write_text(CALIBRATION)
+        (self.run_folder / "calibration.json").write_text(json.dumps(FACTS))
+
+    def test_its_one_figure_has_every_rate_and_every_budget(self) -> None:
+        result = plot(self.run_folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(sorted(Path(line).name for line in result.stdout.split()),
+                         ["calibration.png", "calibration.svg"])
+        figure = (self.run_folder / "figures" / "calibration.svg").read_text()
+        for text in ("equal pairs, 12 rounds", "(n = 2,010)", "1 thread", "all CPUs", "21 sessions"):
+            self.assertIn(f"<!-- {text}" if text[0] != "2" else text, figure)
+        self.assertNotIn("family of 6", figure)
+
+    def test_what_cannot_be_read_is_told_with_the_command_that_writes_it_again(self) -> None:
+        (self.run_folder / "calibration.json").write_text("{")
+        self.refuse(self.run_folder, says=("stackheap calibrate --evaluate --out",))
+
+    def test_it_has_no_other_figure(self) -> None:
+        self.refuse(self.run_folder, "--only", "scaling", says=("--only scaling",))
+
+
 class PlotWrites(PlotCommandCase):
     def test_all_three_formats_into_the_runs_own_figures_folder(self) -> None:
         result = plot(self.run_folder, "--format", "svg,png,pdf")

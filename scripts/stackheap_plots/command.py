@@ -11,7 +11,7 @@ from typing import Any, Sequence
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from . import (contention, memory_timeline, pareto, ratio, resident_per_live, scaling,
+from . import (calibration, contention, memory_timeline, pareto, ratio, resident_per_live, scaling,
                stack_against_heap, stack_kinds)
 from .cells import Planned
 from .load import Run, load_run
@@ -39,7 +39,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         "example: scripts/plot results/2025-01-31T12-00-00Z-host-quick --format pdf --only scaling",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", metavar="RUN", type=Path, help="the results folder of a run")
+    parser.add_argument("run", metavar="RUN", type=Path,
+                        help="the results folder of a run, or of a calibration")
     parser.add_argument("--format", default="svg,png", metavar="LIST",
                         help="comma-separated: svg, png, pdf (default: svg,png)")
     parser.add_argument("--out", type=Path, metavar="DIR",
@@ -96,6 +97,8 @@ def save(figure: Figure, name: str, formats: Sequence[str], out: Path) -> list[P
 
 def draw_all(options: argparse.Namespace) -> None:
     formats = parse_formats(options.format)
+    if calibration.is_calibration(options.run):
+        return draw_calibration(options, formats)
     run = load_run(options.run)
     out: Path = options.out or options.run / "figures"
     planned = plan_figures(run, options.only)
@@ -103,14 +106,25 @@ def draw_all(options: argparse.Namespace) -> None:
         print(f"{options.run}: no workload of this run plays in a figure; nothing drawn.",
               file=sys.stderr)
         return
+    with rc_context(RC):
+        # All of them before the first file: a damaged file shall not leave half a set.
+        write_all([(one.name, one.draw()) for one in planned], formats, out)
+
+
+def draw_calibration(options: argparse.Namespace, formats: Sequence[str]) -> None:
+    if unknown := [name for name in options.only if name != calibration.NAME]:
+        raise PlotError(f"--only {unknown[0]}: a calibration has one figure, {calibration.NAME}.")
+    with rc_context(RC):
+        write_all([(calibration.NAME, calibration.draw(options.run))], formats,
+                  options.out or options.run / "figures")
+
+
+def write_all(drawn: Sequence[tuple[str, Figure]], formats: Sequence[str], out: Path) -> None:
     try:
-        with rc_context(RC):
-            # All of them before the first file: a damaged file shall not leave half a set.
-            drawn = [(one.name, one.draw()) for one in planned]
-            out.mkdir(parents=True, exist_ok=True)
-            for name, figure in drawn:
-                for path in save(figure, name, formats, out):
-                    print(path, flush=True)
+        out.mkdir(parents=True, exist_ok=True)
+        for name, figure in drawn:
+            for path in save(figure, name, formats, out):
+                print(path, flush=True)
     except OSError as error:
         raise PlotError(f"{error.filename or out}: {error.strerror}; choose another folder with "
                         "--out.") from None

@@ -1,0 +1,103 @@
+"""The figure of a calibration: how often verdicts err on this machine, and how small a slowdown they
+find. From calibration.csv and calibration.json alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import BLACK, COLOURS, GREY, PALE
+from .table import PlotError
+
+NAME = "calibration"
+FILE = "calibration.csv"
+WIDTH, HEIGHT = 7.2, 3.4
+EXPECTED = 0.05
+# Drawn in this order, each with what it is called.
+RATES = (
+    ("a/a", "false positives", "12 rounds", "equal pairs, 12 rounds"),
+    ("a/a", "false positives", "adaptive", "equal pairs, adaptive"),
+    ("family of 6", "false positives", "12 rounds", "family of 6, 12 rounds"),
+    ("family of 6", "false positives", "adaptive", "family of 6, adaptive"),
+    ("load beside one side", "false positives", "12 rounds", "one side disturbed"),
+)
+THREADS = {"1": ("1 thread", COLOURS[0], "o"), "all": ("all CPUs", COLOURS[1], "s")}
+
+
+def is_calibration(folder: Path) -> bool:
+    return (folder / FILE).is_file() and not (folder / "run.json").exists()
+
+
+def draw(folder: Path) -> Figure:
+    try:
+        figures = pd.read_csv(folder / FILE, dtype={"threads": str}, keep_default_na=True)
+        facts = json.loads((folder / "calibration.json").read_text())
+        machine = facts["machine"]
+        subtitle = (f"{machine['processor']}, {machine['cpus']} CPUs, Linux {machine['kernel']}; "
+                    f"{facts['sessions']} sessions, {facts['when'][:10]}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PlotError(f"{folder}: this calibration cannot be read ({error}); write it again with "
+                        f"'stackheap calibrate --evaluate --out {folder}'.") from None
+    figure = Figure(figsize=(WIDTH, HEIGHT))
+    figure.suptitle("How far verdicts can be believed on this machine", x=0.02, ha="left", y=0.98,
+                    fontsize=10.5, fontweight="bold")
+    figure.text(0.02, 0.88, subtitle, color=GREY, fontsize=7.5)
+    left = figure.add_axes((0.255, 0.17, 0.27, 0.6))
+    right = figure.add_axes((0.62, 0.17, 0.35, 0.6))
+    draw_rates(left, figures)
+    draw_resolution(right, figures)
+    return figure
+
+
+def draw_rates(axes: Axes, figures: pd.DataFrame) -> None:
+    axes.set_title("Equal programs called different", loc="left")
+    axes.axvspan(3, 7, color=PALE, zorder=0)
+    axes.axvline(100 * EXPECTED, color=GREY, linewidth=0.8)
+    names = []
+    for design, what, rule, name in RATES:
+        found = figures[(figures["design"] == design) & (figures["what"] == what)
+                        & (figures["rule"] == rule) & (figures["n"] > 0)]
+        if found.empty:
+            continue
+        row = found.iloc[0]
+        y = len(names)
+        axes.plot([100 * row["lower"], 100 * row["upper"]], [y, y], color=BLACK, linewidth=1.2)
+        axes.plot([100 * row["value"]], [y], color=BLACK, marker="o", markersize=4.5)
+        names.append(f"{name}\n(n = {int(row['n']):,})")
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("% of trials, 95 % interval")
+
+
+def draw_resolution(axes: Axes, figures: pd.DataFrame) -> None:
+    axes.set_title("Slowdown found in 9 of 10 trials", loc="left")
+    rows = figures[figures["what"] == "detectable slowdown, 9 of 10 trials"].copy()
+    rows["seconds"] = rows["rule"].str.extract(r"^([\d.]+) s a pair$", expand=False).astype(float)
+    for threads, (name, colour, marker) in THREADS.items():
+        own = rows[rows["threads"] == threads].sort_values("seconds")
+        if own.empty:
+            continue
+        axes.fill_between(own["seconds"], 100 * own["lower"], 100 * own["upper"], color=colour,
+                          alpha=0.15, linewidth=0)
+        axes.plot(own["seconds"], 100 * own["value"], color=colour, marker=marker, markersize=4.5,
+                  label=name)
+    if rows.empty:
+        axes.text(0.5, 0.5, "too few trials", transform=axes.transAxes, ha="center", color=GREY)
+        return
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    ticks = sorted(set(rows["seconds"]))
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    low, high = 100 * rows["lower"].min(), 100 * rows["upper"].max()
+    marks = [mark for mark in (0.1, 0.2, 0.3, 0.5, 0.7, 1, 2, 3, 5, 10) if low / 1.3 <= mark <= high * 1.3]
+    axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
+    axes.grid(True)
+    axes.set_xlabel("seconds of a pair's processes")
+    axes.set_ylabel("slowdown (%)")
+    axes.legend(loc="upper right", fontsize=7.5)
