@@ -69,8 +69,13 @@ class Sessions(FolderTest):
         self.assertGreater(whole["round"].nunique(), 1)
         for _, of_round in whole.groupby("round"):
             self.assertEqual(of_round["layout"].nunique(), 1)
-            self.assertEqual(sorted(of_round["order"]), list(range(14)))
-            self.assertEqual(of_round["side"].nunique(), 14)
+            self.assertEqual(sorted(of_round["order"]), list(range(23)))
+            self.assertEqual(of_round["side"].nunique(), 23)
+            # The two sides of a pair run one after the other.
+            places = of_round.set_index("side")["order"]
+            for side in places.index[~places.index.str.startswith("same-")]:
+                if not side.endswith("-base"):
+                    self.assertEqual(abs(places[side] - places[f"{side}-base"]), 1, side)
         orders = whole.groupby("round")["side"].agg(tuple)
         self.assertEqual(orders.nunique(), len(orders))
         # All report the same work, also those that do more.

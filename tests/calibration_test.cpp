@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "harness/base/build_info.hpp"
@@ -16,7 +18,7 @@ struct Truth {
   double noise = 0.01;       // of one sample, on the log scale
   double session = 0;        // of a session's level
   double layout = 0;         // of the other side in each layout
-  double same_bias = 0;      // of side 2 against side 1: should be 0
+  double same_bias = 0;      // of an equal pair: should be 0
   double summary_noise = 1;  // factor of the noise of every summary but the median
 };
 
@@ -47,11 +49,9 @@ std::vector<Bank> banks_of(const Truth& truth, std::size_t sessions, std::size_t
       round.layout = static_cast<unsigned>(i % 4);
       for (std::size_t side = 0; side < kSides; ++side) {
         double log = level;
-        if (side == 2) log += truth.same_bias;
-        if (side >= kSameSides && side < kOtherSide) {
-          log += std::log1p(kSlowdownsPpm[side - kSameSides] * 1e-6);
-        }
-        if (side == kOtherSide) log += 0.3 + layouts[round.layout];
+        if (side == equal_pair(0).candidate) log += truth.same_bias;
+        log += std::log1p(slowdown_ppm(side) * 1e-6);
+        if (side == kOtherPair.candidate) log += 0.3 + layouts[round.layout];
         round.sides[side] = values_at(engine, log, truth);
       }
       bank.rounds.push_back(round);
@@ -150,6 +150,26 @@ TEST_F(CalibrationTest, FailedSamplesAndEmptyBanksInventNothing) {
   EXPECT_FALSE(found.layout_spread.has_value());
   EXPECT_FALSE(found.between_runs.has_value());
   EXPECT_EQ(found.window_summary, "");
+}
+
+TEST(BankSides, HaveNamesOfTheirOwnAndStandInOneUnitEach) {
+  std::set<std::string> names;
+  std::multiset<std::size_t> in_units;
+  for (const auto& unit : bank_units()) in_units.insert(unit.begin(), unit.end());
+  for (std::size_t side = 0; side < kSides; ++side) {
+    names.insert(side_name(side));
+    EXPECT_EQ(in_units.count(side), 1U) << side;
+  }
+  EXPECT_EQ(names.size(), kSides);
+  EXPECT_EQ(in_units.size(), kSides);
+  EXPECT_EQ(side_name(equal_pair(0).baseline), "equal-1-base");
+  EXPECT_EQ(side_name(equal_pair(0).candidate), "equal-1");
+  EXPECT_EQ(side_name(slower_pair(1).candidate), "slower-20000");
+  EXPECT_EQ(side_name(slower_pair(1).baseline), "slower-20000-base");
+  EXPECT_EQ(side_name(kOtherPair.candidate), "other");
+  EXPECT_EQ(side_name(kDisturbedPair.candidate), "disturbed");
+  EXPECT_EQ(slowdown_ppm(slower_pair(0).candidate), 5000U);
+  EXPECT_EQ(slowdown_ppm(slower_pair(0).baseline), 0U);
 }
 
 TEST(WindowSummaries, AreQuantilesAndTheMeanOfTheWindows) {

@@ -24,9 +24,13 @@ constexpr ColumnInfo kColumns[] = {
     {"layout", "integer", "", "Which of the worker's layouts ran."},
     {"order", "integer", "", "Position within the round."},
     {"side", "text", "",
-     "same-N: the cell under another name; slower-PPM: it does so many millionths more operations "
-     "than are reported; other: another allocator; disturbed: beside a foreign process in one "
-     "round of ten."},
+     "same-N: the family, the cell under several names; the others are pairs, whose two sides run "
+     "one "
+     "after the other, the baseline ending in -base. equal-N: the cell twice; slower-PPM: it does "
+     "so "
+     "many millionths more operations than are reported; other: another allocator; disturbed: "
+     "beside "
+     "a foreign process in one round of ten."},
     {"status", "text", "", "As in samples.csv."},
     {"seconds", "real", "s", "Of the process, from start to end."},
     {"share", "integer", "count", "Operations of a thread in a window, as reported."},

@@ -10,7 +10,7 @@
 #include "harness/base/file.hpp"
 #include "harness/driver/sample_csv.hpp"
 #include "harness/model/sample.hpp"
-#include "harness/stats/calibration.hpp"
+#include "harness/stats/bank.hpp"
 
 namespace stackheap {
 

@@ -33,14 +33,20 @@ constexpr CalibrationCell kCells[] = {
     {"threads/larson", "new-delete", 0, false}, {"heap/pair", "malloc", 64, true},
 };
 
-// Short windows and few of them make a trial cheap: 40 ms of a process of 55 ms are measured.
-constexpr std::uint64_t kWindowNs = 4'000'000;
+// Short windows and few of them make a trial cheap, and bring the two processes of a pair near to
+// each other in time.
+constexpr std::uint64_t kWindowNs = 2'000'000;
 constexpr unsigned kWindows = 8;
 constexpr unsigned kWarmUp = 2;
 constexpr unsigned kPilots = 3;
 constexpr double kDeadlineSeconds = 30;
-// Of a pair, in a session: what the largest budget of a detectable slowdown asks for.
-constexpr double kPairSeconds = 60;
+// Of a pair, in a session: what the largest budget of a detectable slowdown asks for, once for each
+// cell; then two shorter ones, as sessions are what error rates want many of.
+constexpr double kLongPairSeconds = 60;
+constexpr double kShortPairSeconds = 20;
+constexpr double pair_seconds_of(std::uint64_t session) {
+  return session / std::size(kCells) % 3 == 0 ? kLongPairSeconds : kShortPairSeconds;
+}
 constexpr std::uint64_t kDisturbedOneIn = 10;
 
 // A process that does nothing but compute, on one CPU, until it is destroyed.
@@ -166,7 +172,8 @@ class Sessions {
                                     cell.parameter);
     sample.all_cpus = cell.all_cpus;
     double pair_seconds = 0;
-    for (std::uint64_t round = 0; pair_seconds < kPairSeconds && !is_over(); ++round) {
+    for (std::uint64_t round = 0; pair_seconds < pair_seconds_of(sample.session) && !is_over();
+         ++round) {
       sample.round = round;
       sample.layout = static_cast<unsigned>(round % options_.layouts.size());
       sampler_.use_worker(options_.layouts[sample.layout]);
@@ -174,15 +181,29 @@ class Sessions {
     }
   }
 
+  template <class T>
+  void shuffle(std::vector<T>& items) {
+    for (std::size_t i = items.size(); i > 1; --i) {
+      std::swap(items[i - 1], items[random_.below(static_cast<std::uint32_t>(i))]);
+    }
+  }
+
+  // The units in random order, and the sides of each.
+  std::vector<std::size_t> round_order() {
+    std::vector<std::vector<std::size_t>> units = bank_units();
+    shuffle(units);
+    std::vector<std::size_t> order;
+    for (std::vector<std::size_t>& unit : units) {
+      if (unit.front() == kOtherPair.baseline && !options_.other) continue;
+      shuffle(unit);
+      order.insert(order.end(), unit.begin(), unit.end());
+    }
+    return order;
+  }
+
   // Returns the mean time of its samples.
   double run_round(const CalibrationCell& cell, std::uint64_t share, BankSample& sample) {
-    std::vector<std::size_t> order;
-    for (std::size_t side = 0; side < kSides; ++side) {
-      if (side != kOtherSide || options_.other) order.push_back(side);
-    }
-    for (std::size_t i = order.size(); i > 1; --i) {
-      std::swap(order[i - 1], order[random_.below(static_cast<std::uint32_t>(i))]);
-    }
+    const std::vector<std::size_t> order = round_order();
     const std::uint64_t seed = derive_seed(options_.seed ^ sample.session, sample.round) >> 11U;
     double seconds = 0;
     sample.order = 0;
@@ -199,16 +220,17 @@ class Sessions {
 
   void run_side(CellRequest request, std::uint64_t share, BankSample& sample) {
     request.share = share;
-    if (sample.side >= kSameSides && sample.side < kOtherSide) {
+    if (const unsigned ppm = slowdown_ppm(sample.side); ppm != 0) {
       // More operations are done than are reported: a slowdown that is exact.
-      const double factor = 1 + kSlowdownsPpm[sample.side - kSameSides] * 1e-6;
+      const double factor = 1 + ppm * 1e-6;
       request.share = static_cast<std::uint64_t>(std::llround(static_cast<double>(share) * factor));
     }
     std::optional<Burner> burner;
-    if (sample.side == kDisturbedSide && sample.round % kDisturbedOneIn == 0) {
+    if (sample.side == kDisturbedPair.candidate && sample.round % kDisturbedOneIn == 0) {
       burner.emplace(request.cpus.empty() ? std::nullopt : std::optional(request.cpus.front()));
     }
-    const std::string& allocator = sample.side == kOtherSide ? *options_.other : options_.allocator;
+    const std::string& allocator =
+        sample.side == kOtherPair.candidate ? *options_.other : options_.allocator;
     const Execution execution = sampler_.run(request, allocator, kDeadlineSeconds, false);
     if (execution.interrupted) {
       report_.interrupted = true;

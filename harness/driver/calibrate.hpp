@@ -32,8 +32,8 @@ struct CalibrateReport {
 };
 
 // Appends sessions until the budget is spent. A session lasts until a pair of its sides has had 60
-// s of processes; sessions take turns over the cells. Throws UserError where `workloads` lacks
-// them.
+// s of processes (20 s in two of three); sessions take turns over the cells. Throws UserError where
+// `workloads` lacks them.
 CalibrateReport calibrate(std::span<const WorkloadInfo> workloads, const Topology& topology,
                           const CalibrateOptions& options, SampleSource& sampler, BankFile& file);
 

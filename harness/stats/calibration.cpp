@@ -28,14 +28,8 @@ constexpr std::size_t kEnoughFamilies = 600;
 constexpr std::size_t kEnoughSessions = 20;
 constexpr std::size_t kFewestForAQuantile = 20;
 
-struct Sides {
-  std::size_t candidate;
-  std::size_t baseline;
-};
-constexpr std::array<Sides, 3> kSamePairs{{{2, 1}, {4, 3}, {6, 5}}};
-
 // Log ratios of two sides over rounds [begin, end); rounds in which one failed are left out.
-std::vector<double> logs_of(const Bank& bank, Sides sides, std::size_t begin, std::size_t end,
+std::vector<double> logs_of(const Bank& bank, SidePair sides, std::size_t begin, std::size_t end,
                             std::size_t summary) {
   std::vector<double> logs;
   for (std::size_t i = begin; i < end; ++i) {
@@ -100,13 +94,13 @@ class Evaluator {
   }
 
   // Rounds until every pair of sides is precise, and their estimates then; 0: the bank ended first.
-  std::size_t stop(const Bank& bank, std::span<const Sides> sides, std::size_t begin,
+  std::size_t stop(const Bank& bank, std::span<const SidePair> sides, std::size_t begin,
                    MedianEstimator& estimator, std::vector<Estimate>& estimates) const {
     for (std::size_t rounds = kTrialRounds; begin + rounds <= bank.rounds.size();
          rounds += kLookEvery) {
       estimates.clear();
       bool precise = true;
-      for (const Sides& pair : sides) {
+      for (const SidePair& pair : sides) {
         estimates.push_back(
             estimate(logs_of(bank, pair, begin, begin + rounds, kMedian), estimator));
         precise =
@@ -133,14 +127,16 @@ class Evaluator {
     };
     if (!adaptive) {
       for_each_piece(kTrialRounds, [&](const Bank& bank, std::size_t begin) {
-        for (const Sides& pair : kSamePairs) {
+        for (std::size_t i = 0; i < kEqualPairs; ++i) {
+          const SidePair pair = equal_pair(i);
           count(bank, estimate(logs_of(bank, pair, begin, begin + kTrialRounds, kMedian), fixed_));
         }
       });
     } else {
       std::vector<Estimate> estimates;
       for (const Bank& bank : banks_) {
-        for (const Sides& pair : kSamePairs) {
+        for (std::size_t i = 0; i < kEqualPairs; ++i) {
+          const SidePair pair = equal_pair(i);
           std::size_t begin = 0;
           while (const std::size_t rounds = stop(bank, {&pair, 1}, begin, adaptive_, estimates)) {
             count(bank, estimates.front());
@@ -185,9 +181,10 @@ class Evaluator {
   }
 
   void families(bool adaptive) {
-    std::vector<Sides> sides;
-    for (std::size_t i = 1; i < kSameSides; ++i) sides.push_back({i, 0});
-    const double alpha = (adaptive ? kAdaptiveAlpha : kAlpha) / static_cast<double>(kSameSides - 1);
+    std::vector<SidePair> sides;
+    for (std::size_t i = 1; i < kFamilySides; ++i) sides.push_back({i, 0});
+    const double alpha =
+        (adaptive ? kAdaptiveAlpha : kAlpha) / static_cast<double>(kFamilySides - 1);
     MedianEstimator each(alpha);
     std::size_t k = 0;
     std::size_t n = 0;
@@ -202,7 +199,7 @@ class Evaluator {
         } else {
           if (begin + rounds > bank.rounds.size()) break;
           estimates.clear();
-          for (const Sides& pair : sides) {
+          for (const SidePair& pair : sides) {
             estimates.push_back(
                 estimate(logs_of(bank, pair, begin, begin + rounds, kMedian), each));
           }
@@ -233,8 +230,8 @@ class Evaluator {
     std::set<std::uint64_t> sessions;
     for_each_piece(kTrialRounds, [&](const Bank& bank, std::size_t begin) {
       for (std::size_t i = 0; i < kSlowdownsPpm.size(); ++i) {
-        const Estimate logs = estimate(
-            logs_of(bank, {kSameSides + i, i + 1}, begin, begin + kTrialRounds, kMedian), fixed_);
+        const Estimate logs =
+            estimate(logs_of(bank, slower_pair(i), begin, begin + kTrialRounds, kMedian), fixed_);
         if (!logs.has_interval()) continue;
         const double truth = std::log1p(kSlowdownsPpm[i] * 1e-6);
         ++n;
@@ -258,8 +255,8 @@ class Evaluator {
     std::size_t n = 0;
     std::set<std::uint64_t> sessions;
     for_each_piece(kTrialRounds, [&](const Bank& bank, std::size_t begin) {
-      const Estimate logs = estimate(
-          logs_of(bank, {kDisturbedSide, 0}, begin, begin + kTrialRounds, kMedian), fixed_);
+      const Estimate logs =
+          estimate(logs_of(bank, kDisturbedPair, begin, begin + kTrialRounds, kMedian), fixed_);
       if (!logs.has_interval()) return;
       ++n;
       k += excludes_0(logs) ? 1 : 0;
@@ -288,16 +285,16 @@ class Evaluator {
       std::size_t piece = 0;
       for (std::size_t begin = 0; begin + rounds <= bank.rounds.size(); begin += rounds, ++piece) {
         if (parity && piece % 2 != *parity) continue;
-        const auto add = [&](Sides pair, double truth) {
+        const auto add = [&](SidePair pair, double truth) {
           const Estimate logs =
               estimate(logs_of(bank, pair, begin, begin + rounds, summary), fixed_);
           if (!logs.has_interval()) return;
           values.push_back(truth - logs.lower);
           sessions.insert(bank.session);
         };
-        for (const Sides& pair : kSamePairs) add(pair, 0);
+        for (std::size_t i = 0; i < kEqualPairs; ++i) add(equal_pair(i), 0);
         for (std::size_t i = 0; i < kSlowdownsPpm.size(); ++i) {
-          add({kSameSides + i, i + 1}, std::log1p(kSlowdownsPpm[i] * 1e-6));
+          add(slower_pair(i), std::log1p(kSlowdownsPpm[i] * 1e-6));
         }
       }
     }
@@ -395,8 +392,8 @@ class Evaluator {
     std::map<std::string, std::map<unsigned, std::vector<double>>> by_cell;
     for (const Bank& bank : banks_) {
       for (const BankRound& round : bank.rounds) {
-        const auto& other = round.sides[kOtherSide];
-        const auto& own = round.sides[0];
+        const auto& other = round.sides[kOtherPair.candidate];
+        const auto& own = round.sides[kOtherPair.baseline];
         if (!other || !own) continue;
         by_cell[bank.cell][round.layout].push_back(std::log((*other)[kMedian] / (*own)[kMedian]));
       }
@@ -455,30 +452,7 @@ class Evaluator {
   Calibration result_;
 };
 
-double quantile_of_sorted(const std::vector<double>& sorted, double q) {
-  const double position = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
 }  // namespace
-
-WindowSummaryValues summarise_windows(std::vector<double> windows) {
-  STACKHEAP_CHECK(!windows.empty());
-  std::sort(windows.begin(), windows.end());
-  double sum = 0;
-  for (const double window : windows) sum += window;
-  return {quantile_of_sorted(windows, 0.5),          windows.front(),
-          quantile_of_sorted(windows, 0.1),          quantile_of_sorted(windows, 0.25),
-          sum / static_cast<double>(windows.size()), quantile_of_sorted(windows, 0.9)};
-}
-
-std::string side_name(std::size_t side) {
-  if (side < kSameSides) return fmt::format("same-{}", side);
-  if (side < kOtherSide) return fmt::format("slower-{}", kSlowdownsPpm[side - kSameSides]);
-  return side == kOtherSide ? "other" : "disturbed";
-}
 
 Calibration evaluate_calibration(std::span<const Bank> banks, double precision) {
   STACKHEAP_CHECK(precision > 0);

@@ -4,51 +4,17 @@
 // machine's own can.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "harness/stats/bank.hpp"
 #include "harness/stats/between_runs.hpp"
 #include "harness/stats/interval.hpp"
 
 namespace stackheap {
-
-// Ways to make one number of a sample's windows; which is compared is decided by their figures.
-inline constexpr std::array<std::string_view, 6> kWindowSummaries{
-    {"median", "minimum", "q10", "q25", "mean", "p90"}};
-using WindowSummaryValues = std::array<double, kWindowSummaries.size()>;
-
-// Of a sample's windows, each a time per operation; at least one.
-WindowSummaryValues summarise_windows(std::vector<double> windows);
-
-// The sides of a bank. All are the same cell but one; every round runs each once, in random order.
-inline constexpr std::size_t kSameSides = 7;  // 0 is the baseline of the others as a family
-inline constexpr std::array<unsigned, 5> kSlowdownsPpm{{5'000, 10'000, 20'000, 30'000, 50'000}};
-inline constexpr std::size_t kOtherSide = kSameSides + kSlowdownsPpm.size();
-inline constexpr std::size_t kDisturbedSide = kOtherSide + 1;
-inline constexpr std::size_t kSides = kDisturbedSide + 1;
-// "same-0" ..., "slower-5000" (ppm) ..., "other" (another allocator), "disturbed" (a foreign
-// process beside it in some rounds).
-std::string side_name(std::size_t side);
-
-struct BankRound {
-  unsigned layout = 0;
-  std::array<std::optional<WindowSummaryValues>, kSides> sides;  // nothing: the sample failed
-};
-
-// One session: a stretch of rounds of one cell.
-struct Bank {
-  std::uint64_t session = 0;
-  std::string cell;
-  bool all_cpus = false;         // else 1 thread
-  double sample_seconds = 0.05;  // of one sample, process and all
-  std::vector<BankRound> rounds;
-};
 
 // A figure of the calibration.
 struct CalibrationFigure {
