@@ -48,6 +48,13 @@ class Sessions(FolderTest):
         self.assertTrue(path.read_bytes().startswith(whole))
         self.assertEqual(sorted(set(rows["session"])), [0, 1])
         self.assertEqual(rows.groupby("session")["cell"].nunique().tolist(), [1, 1])
+        # The second session is a long one: what tells how small a slowdown is found, and little else.
+        sides = rows[rows["session"] == 1].groupby("round")["side"].agg(set)
+        family = {f"same-{i}" for i in range(7)}
+        for number, of_round in sides[sides.index < sides.index.max()].items():
+            self.assertEqual(family <= of_round, number // 4 % 2 == 0, number)
+            self.assertEqual(len(of_round - family), 12)
+        self.assertFalse(any("other" in of or "disturbed" in of for of in sides))
         self.assertIn(f"2 sessions in {self.out}, {len(rows) - len(begun)} samples added",
                       second.stdout)
         facts = json.loads((self.out / "calibration.json").read_text())

@@ -14,6 +14,8 @@
 namespace stackheap {
 namespace {
 
+constexpr double kPrecisions[] = {0.01, 0.009};  // where the number of rounds varies
+
 struct Truth {
   double noise = 0.01;       // of one sample, on the log scale
   double session = 0;        // of a session's level
@@ -80,8 +82,8 @@ class CalibrationTest : public testing::Test {
 };
 
 TEST_F(CalibrationTest, HonestNoiseMeetsTheTargetsOfErrorRates) {
-  const Calibration found = evaluate_calibration(banks_of({}, 24, 1400), 0.01);
-  for (const char* rule : {"12 rounds", "adaptive"}) {
+  const Calibration found = evaluate_calibration(banks_of({}, 24, 1800), kPrecisions);
+  for (const char* rule : {"12 rounds", "adaptive to 1 %", "adaptive to 0.9 %"}) {
     const auto& pairs = figure(found, "a/a", "false positives", rule);
     EXPECT_GE(pairs.n, 2000U);
     EXPECT_EQ(pairs.sessions, 24U);
@@ -94,13 +96,29 @@ TEST_F(CalibrationTest, HonestNoiseMeetsTheTargetsOfErrorRates) {
   EXPECT_NEAR(coverage.value.point, 0.95, 0.01);
 }
 
+// As in long sessions, whose families run in half of the rounds.
+TEST_F(CalibrationTest, AFamilysTrialsAreCutFromTheRoundsInWhichItRan) {
+  std::vector<Bank> banks = banks_of({}, 24, 1400);
+  for (Bank& bank : banks) {
+    for (std::size_t i = 0; i < bank.rounds.size(); ++i) {
+      if (i / 4 % 2 == 0) continue;
+      for (std::size_t side = 0; side < kFamilySides; ++side) bank.rounds[i].sides[side].reset();
+    }
+  }
+  const Calibration found = evaluate_calibration(banks, kPrecisions);
+  const auto& families = figure(found, "family of 6", "false positives", "12 rounds");
+  EXPECT_EQ(families.n, 24U * (700 / 12));
+  EXPECT_EQ(families.met, true) << families.value.point;
+}
+
 TEST_F(CalibrationTest, ABiasBetweenIdenticalSidesIsSeen) {
-  const Calibration found = evaluate_calibration(banks_of({.same_bias = 0.01}, 24, 660), 0.01);
+  const Calibration found =
+      evaluate_calibration(banks_of({.same_bias = 0.01}, 24, 660), kPrecisions);
   EXPECT_EQ(figure(found, "a/a", "false positives", "12 rounds").met, false);
 }
 
 TEST_F(CalibrationTest, TooFewTrialsMeetNothing) {
-  const Calibration found = evaluate_calibration(banks_of({}, 4, 120), 0.01);
+  const Calibration found = evaluate_calibration(banks_of({}, 4, 120), kPrecisions);
   EXPECT_FALSE(figure(found, "a/a", "false positives", "12 rounds").met.has_value());
   EXPECT_FALSE(figure(found, "family of 6", "false positives", "12 rounds").met.has_value());
 }
@@ -109,7 +127,7 @@ TEST_F(CalibrationTest, TooFewTrialsMeetNothing) {
 // 1.96 * sqrt(pi / 2 * 2 / n) s, and its lower bound strays by sqrt(pi / n) s: the 90 % quantile of
 // their sum is known.
 TEST_F(CalibrationTest, TheDetectableSlowdownIsThatOfTheNoise) {
-  const Calibration found = evaluate_calibration(banks_of({}, 24, 660), 0.01);
+  const Calibration found = evaluate_calibration(banks_of({}, 24, 660), kPrecisions);
   for (const auto& [rule, rounds] : {std::pair{"10 s a pair", 100.0}, {"60 s a pair", 600.0}}) {
     const auto& slowdown =
         figure(found, "slowdown", "detectable slowdown, 9 of 10 trials", rule, "1");
@@ -121,19 +139,21 @@ TEST_F(CalibrationTest, TheDetectableSlowdownIsThatOfTheNoise) {
 }
 
 TEST_F(CalibrationTest, TheSummaryWithTheLeastNoiseIsChosen) {
-  EXPECT_EQ(evaluate_calibration(banks_of({.summary_noise = 2}, 8, 660), 0.01).window_summary,
-            "median");
-  EXPECT_NE(evaluate_calibration(banks_of({.summary_noise = 0.5}, 8, 660), 0.01).window_summary,
-            "median");
+  EXPECT_EQ(
+      evaluate_calibration(banks_of({.summary_noise = 2}, 8, 660), kPrecisions).window_summary,
+      "median");
+  EXPECT_NE(
+      evaluate_calibration(banks_of({.summary_noise = 0.5}, 8, 660), kPrecisions).window_summary,
+      "median");
 }
 
 TEST_F(CalibrationTest, WhatLayoutsAndSessionsDifferByIsFound) {
-  const Calibration quiet = evaluate_calibration(banks_of({}, 24, 240), 0.01);
+  const Calibration quiet = evaluate_calibration(banks_of({}, 24, 240), kPrecisions);
   ASSERT_TRUE(quiet.layout_spread && quiet.between_runs);
   EXPECT_LE(*quiet.layout_spread, 0.001);
   EXPECT_LE(quiet.between_runs->deviation, 0.002);
   const Calibration spread =
-      evaluate_calibration(banks_of({.session = 0.02, .layout = 0.02}, 24, 240), 0.01);
+      evaluate_calibration(banks_of({.session = 0.02, .layout = 0.02}, 24, 240), kPrecisions);
   // Four layouts in one draw: the standard error of their mean is half their deviation.
   EXPECT_GE(*spread.layout_spread, 0.004);
   EXPECT_LE(*spread.layout_spread, 0.02);
@@ -145,7 +165,7 @@ TEST_F(CalibrationTest, FailedSamplesAndEmptyBanksInventNothing) {
   std::vector<Bank> banks = banks_of({}, 2, 24);
   for (BankRound& round : banks[0].rounds) round.sides = {};
   banks[1].rounds.clear();
-  const Calibration found = evaluate_calibration(banks, 0.01);
+  const Calibration found = evaluate_calibration(banks, kPrecisions);
   EXPECT_EQ(figure(found, "a/a", "false positives", "12 rounds").n, 0U);
   EXPECT_FALSE(found.layout_spread.has_value());
   EXPECT_FALSE(found.between_runs.has_value());

@@ -82,6 +82,21 @@ class TwoRuns(CompareTest):
             for name, wanted in (("ratio", ratio), ("lower", lower), ("upper", upper)):
                 self.assertAlmostEqual(pair[name], numpy.exp(wanted), places=6)
 
+    def test_how_many_verdicts_return_is_told(self) -> None:
+        base = self.measure("base", "--workload", "fake/steady")
+        new = self.measure("new", "--workload", "fake/steady")
+        done = self.compare(base, new)
+        self.assertIn("of 2 differences of more than 1 % that BASE found inside itself, 2 were found "
+                      "again in NEW (100.0 %, 95 % interval 15.8 - 100.0), none was contradicted",
+                      done.stdout)
+        # One of them turned round: what took 110 takes 90.
+        text = (new / "samples.csv").read_text()
+        (new / "samples.csv").write_text(text.replace(",110.000000", ",90.000000"))
+        done = self.compare(base, new)
+        self.assertIn("1 were found again in NEW (50.0 %, 95 % interval 1.3 - 98.7), 1 were "
+                      "contradicted: ns_per_op fake/steady/ten-percent/none/threads:1 / "
+                      "fake/steady/base/none/threads:1", done.stdout)
+
     def test_equal_runs_are_equivalent_and_a_slower_one_fails(self) -> None:
         base = self.measure("base", "--workload", "fake/steady")
         calibration = self.calibrate(base)

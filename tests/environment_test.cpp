@@ -48,7 +48,7 @@ TEST(EnvironmentTest, ReadsTheKernel) {
   const KernelEnvironment kernel = capture_fit().kernel;
   EXPECT_EQ(kernel.release, "6.1.0-13-amd64");
   EXPECT_EQ(kernel.version, "#1 SMP PREEMPT_DYNAMIC Debian");
-  EXPECT_EQ(kernel.command_line, "BOOT_IMAGE=/vmlinuz root=/dev/sda1 quiet");
+  EXPECT_EQ(kernel.command_line, "nohz_full=2-7 transparent_hugepage=never");
   EXPECT_EQ(kernel.vulnerabilities,
             (std::vector<std::pair<std::string, std::string>>{{"meltdown", "Mitigation: PTI"}}));
   EXPECT_EQ(kernel.clocksource, "tsc");
@@ -180,12 +180,12 @@ TEST(EnvironmentTest, VariablesThatTuneAnAllocatorAreRecordedWithoutTheHomeFolde
 
 TEST(EnvironmentTest, ArgumentsOfInitAreNotRecorded) {
   FakeRoot root;
-  root.write("proc/cmdline", "quiet psi=1 -- --password x\n");
-  EXPECT_EQ(capture_environment(root.path()).kernel.command_line, "quiet psi=1");
-  root.write("proc/cmdline", "-- --password x\n");
+  root.write("proc/cmdline", "quiet psi=1 root=/dev/sda secret=x -- mitigations=off\n");
+  EXPECT_EQ(capture_environment(root.path()).kernel.command_line, "psi=1");
+  root.write("proc/cmdline", "-- psi=1\n");
   EXPECT_EQ(capture_environment(root.path()).kernel.command_line, "");
-  root.write("proc/cmdline", "console=a--b quiet\n");
-  EXPECT_EQ(capture_environment(root.path()).kernel.command_line, "console=a--b quiet");
+  root.write("proc/cmdline", "console=a--b idle=poll\n");
+  EXPECT_EQ(capture_environment(root.path()).kernel.command_line, "idle=poll");
 }
 
 TEST(EnvironmentTest, PersonalityWithoutRandomisationIsSeen) {
@@ -205,9 +205,9 @@ TEST(EnvironmentTest, JsonKeepsUnlimitedApartFromUnknown) {
 
 TEST(EnvironmentTest, BytesThatAreNoUtf8DoNotLoseTheJson) {
   FakeRoot root;
-  root.write("proc/cmdline", "quiet name=\xff\xfe\n");
+  root.write("proc/cmdline", "quiet idle=\xff\xfe\n");
   const auto json = nlohmann::json::parse(environment_to_json(capture_environment(root.path())));
-  EXPECT_EQ(json.at("kernel").at("command_line"), "quiet name=\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(json.at("kernel").at("command_line"), "idle=\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
 TEST(EnvironmentTest, ThisMachineAnswersTheProbes) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "harness/base/error.hpp"
+#include "harness/driver/round_order.hpp"
 
 namespace stackheap {
 namespace {
@@ -254,6 +255,30 @@ TEST(PlanTest, AnchorsAreInEveryRoundAndInNoBlock) {
   EXPECT_EQ(plan.blocks.size(), 1U);
   EXPECT_EQ(plan.samples(12), 12 * (4 + 2 + 1));
   EXPECT_TRUE(make_plan(infos, options_of(Profile::kSmoke), four_cpus()).anchors.empty());
+}
+
+TEST(PlanTest, AnchorsBesideShortRoundsAreRationed) {
+  std::vector<WorkloadInfo> infos = {pair_workload()};
+  WorkloadInfo anchor;
+  anchor.name = "anchor/registers";
+  anchor.variants = {{.name = "chain", .description = "d", .uses_heap = false}};
+  anchor.baseline_variant = "chain";
+  anchor.anchor = true;
+  anchor.expected_seconds = infos[0].expected_seconds;
+  infos.push_back(anchor);
+  Plan plan = make_plan(infos, options_of(Profile::kQuick), four_cpus());
+  ASSERT_EQ(plan.blocks.size(), 1U);
+  const std::size_t cells = plan.blocks[0].cells.size() + 1;  // with the twin
+  // One anchor beside so many processes, all equally long: a tenth of them is every second round.
+  ASSERT_EQ(cells, 5U);
+  ration_anchors(plan, 0.1);
+  EXPECT_EQ(plan.anchors[0].every, 2U);
+  EXPECT_EQ(plan.anchors[0].rounds_of(12), 6U);
+  // The block follows itself in the other rounds, which need no lead.
+  EXPECT_EQ(plan.samples(12), 12 * cells + 6 + 6);
+  ration_anchors(plan, 1e-6);
+  EXPECT_EQ(plan.anchors[0].every, 8U);
+  EXPECT_EQ(plan.anchors[0].rounds_of(12), 2U);
 }
 
 TEST(PlanTest, TheExpectedTimeGrowsWithTheParameter) {

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace stackheap {
 
@@ -60,5 +63,13 @@ class Random {
  private:
   std::uint64_t state_[4]{};
 };
+
+// Fisher and Yates' shuffle; std::shuffle's draws differ between standard libraries.
+template <class T>
+void shuffle(std::vector<T>& items, Random& random) {
+  for (std::size_t i = items.size(); i > 1; --i) {
+    std::swap(items[i - 1], items[random.below(static_cast<std::uint32_t>(i))]);
+  }
+}
 
 }  // namespace stackheap

@@ -221,4 +221,13 @@ std::string human_bytes(double bytes) {
   return fmt::format("{} {}", number, kUnits[unit]);
 }
 
+std::uint64_t stable_hash(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3U;
+  }
+  return hash;
+}
+
 }  // namespace stackheap

@@ -43,4 +43,7 @@ std::string human_duration(double seconds);
 // "512 B", "64 KiB", "1.5 MiB".
 std::string human_bytes(double bytes);
 
+// FNV-1a over bytes: stable over runs and machines, unlike std::hash.
+std::uint64_t stable_hash(std::string_view text);
+
 }  // namespace stackheap

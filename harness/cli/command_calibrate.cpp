@@ -25,7 +25,9 @@
 namespace stackheap {
 namespace {
 
-constexpr double kPrecision = 0.01;  // half of the default margin, as a run's
+// Of adaptive trials: half of the default margin, as a run's, and one that a noisy machine reaches
+// in few rounds, where the number of rounds follows the data the most.
+constexpr double kPrecisions[] = {0.01, 0.03};
 constexpr std::uint64_t kToldEveryNs = 15'000'000'000;
 
 struct CalibrateCommandOptions {
@@ -33,6 +35,7 @@ struct CalibrateCommandOptions {
   std::string out;
   std::string seed;
   std::string other = "mimalloc";
+  bool turns = false;
   bool evaluate_only = false;
 };
 
@@ -125,6 +128,7 @@ CalibrateReport sample(const CommonOptions& common, const CalibrateCommandOption
                     other == all.end() ? ExitCode::kUsage : ExitCode::kMissing);
   }
   calibration.other = options.other;
+  calibration.turns = options.turns;
   std::uint64_t told = 0;
   calibration.on_progress = [&](std::uint64_t session, std::uint64_t round, double left) {
     const std::uint64_t now = monotonic_ns();
@@ -156,10 +160,10 @@ ExitCode command_calibrate(const CommonOptions& common, const CalibrateCommandOp
   }
   BankFile file(folder);
   // So that the folder is this machine's from the first sample on.
-  write_results(folder, machine, file, evaluate_calibration(file.banks(), kPrecision));
+  write_results(folder, machine, file, evaluate_calibration(file.banks(), kPrecisions));
   CalibrateReport report;
   if (!options.evaluate_only) report = sample(common, options, topology, file);
-  const Calibration calibration = evaluate_calibration(file.banks(), kPrecision);
+  const Calibration calibration = evaluate_calibration(file.banks(), kPrecisions);
   write_results(folder, machine, file, calibration);
   std::fputs(table_of(calibration).c_str(), stdout);
   std::printf("%zu sessions in %s, %zu samples added%s\n", file.banks().size(), folder.c_str(),
@@ -191,6 +195,8 @@ Subcommand define_calibrate(CLI::App& app, const CommonOptions& common) {
                   "the allocator that glibc is set against in each of the worker's layouts")
       ->type_name("NAME")
       ->capture_default_str();
+  calibrate.add_flag("--turns", o->turns,
+                     "the sides of a pair are alive together and take turns, window by window");
   calibrate.add_flag("--evaluate", o->evaluate_only, "evaluate what is there, sample nothing");
   calibrate.footer("\nExample:\n  stackheap calibrate --budget 2h");
   return {&calibrate, [&common, o] { return command_calibrate(common, *o); }};

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -15,6 +16,8 @@
 
 namespace stackheap {
 namespace {
+
+constexpr double kRecurringBeyond = 0.01;  // a verdict so certain should be found again
 
 struct CompareOptions {
   std::string base;
@@ -63,6 +66,18 @@ void check_differences(const CompareOptions& options, const RunFacts& base, cons
       join(differences, "; "));
 }
 
+// What each run found inside itself needs no calibration: it was interleaved.
+std::string recurrence_text(const Recurrence& found) {
+  std::string text = fmt::format(
+      "of {} differences of more than {:g} % that BASE found inside itself, {} were found again in "
+      "NEW ({:.1f} %, 95 % interval {:.1f} - {:.1f}), {} contradicted",
+      found.claims, 100 * kRecurringBeyond, found.returned, 100 * found.share.point,
+      100 * found.share.lower, 100 * found.share.upper,
+      found.contradicted.empty() ? "none was" : fmt::format("{} were", found.contradicted.size()));
+  if (!found.contradicted.empty()) text += ": " + join(found.contradicted, "; ");
+  return text;
+}
+
 ExitCode command_compare(const CompareOptions& options) {
   const ReportFormat format = parse_report_format(options.format);
   const MetricChoice metrics(options.metrics);
@@ -70,13 +85,16 @@ ExitCode command_compare(const CompareOptions& options) {
   std::vector<FailOn> conditions;
   for (const std::string& text : options.fail_on) conditions.push_back(parse_fail_on(text));
 
-  const RunSummary base = load_samples(open_run_folder(options.base));
-  const RunSummary next = load_samples(open_run_folder(options.next));
+  const RunSummary base = load_run(open_run_folder(options.base));
+  const RunSummary next = load_run(open_run_folder(options.next));
   std::vector<std::string> notes;
   check_differences(options, base.facts, next.facts, notes);
   const auto spread = find_spread(options, next.facts.machine, notes);
   RunsCompared compared = compare_runs(base, next, metrics, spread, margin);
   notes.insert(notes.end(), compared.notes.begin(), compared.notes.end());
+  const Recurrence again =
+      recurrence_of(repeated_pairs(base, next, metrics), std::log1p(kRecurringBeyond));
+  if (again.claims != 0) notes.push_back(recurrence_text(again));
   if (compared.pairs.empty() && compared.lost == 0) {
     throw UserError(
         fmt::format("{} and {} have no cell in common that has a value of the chosen "

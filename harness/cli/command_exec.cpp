@@ -20,6 +20,7 @@ namespace stackheap {
 namespace {
 
 constexpr const char* kVariant = "program";
+constexpr double kAnchorPart = 0.1;  // of the time of a program that is short
 // Of an execution before it is known how long one takes.
 constexpr double kFirstDeadlineSeconds = 86'400;
 
@@ -30,10 +31,14 @@ struct ExecCommandOptions {
   bool ignore_output = false;
 };
 
+std::string workload_name(const Program& program) {
+  return "exec/" + program.name;
+}
+
 // The program as the one workload of a run.
 WorkloadInfo workload_of(const Program& program, double seconds) {
   WorkloadInfo info;
-  info.name = "exec/" + program.name;
+  info.name = workload_name(program);
   info.summary = shell_words(program.words);
   info.operation = "one execution of the program";
   info.shape = Shape::kScripted;
@@ -149,7 +154,7 @@ ExitCode command_exec(const CommonOptions& common, const ExecCommandOptions& opt
   ProgramSampler sampler({.launcher = find_launcher(),
                           .program = program,
                           .allocators = run.options.allocators,
-                          .workload = "exec/" + program.name,
+                          .workload = workload_name(program),
                           .input = options.input,
                           .exit_code = options.exit_code,
                           .check_output = !options.ignore_output,
@@ -161,7 +166,8 @@ ExitCode command_exec(const CommonOptions& common, const ExecCommandOptions& opt
   for (const WorkloadInfo& info : offered) {
     if (info.anchor) run.workloads.push_back(info);
   }
-  const Plan plan = make_plan(run.workloads, run.options, run.topology);
+  Plan plan = make_plan(run.workloads, run.options, run.topology);
+  ration_anchors(plan, kAnchorPart);
   run.plan = &plan;
   RunOptions run_options = run_options_of(options.run, run, worker_layouts(worker));
   return conduct(options.run, report, "exec", run, run_options, sampler);

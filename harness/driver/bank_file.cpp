@@ -29,8 +29,8 @@ constexpr ColumnInfo kColumns[] = {
      "after the other, the baseline ending in -base. equal-N: the cell twice; slower-PPM: it does "
      "so "
      "many millionths more operations than are reported; other: another allocator; disturbed: "
-     "beside "
-     "a foreign process in one round of ten."},
+     "beside a foreign process in one round of ten. Long sessions leave out the last two, and the "
+     "family in half of their rounds."},
     {"status", "text", "", "As in samples.csv."},
     {"seconds", "real", "s", "Of the process, from start to end."},
     {"share", "integer", "count", "Operations of a thread in a window, as reported."},
@@ -165,14 +165,15 @@ void BankFile::append(const BankSample& sample) {
   fields[kOrder] = fmt::format("{}", sample.order);
   fields[kSide] = side_name(sample.side);
   fields[kStatus] = std::string(to_string(sample.status));
-  fields[kSeconds] = csv_number(sample.seconds);
+  fields[kSeconds] = fmt::format("{:.6f}", sample.seconds);
   fields[kShare] = fmt::format("{}", sample.share);
   fields[kWindows] = fmt::format("{}", sample.windows.size());
   WindowSummaryValues values{};
   if (sample.status == Status::kOk) {
     values = summarise_windows(sample.windows);
     for (std::size_t i = 0; i < values.size(); ++i) {
-      fields[kFirstSummary + i] = csv_number(values[i]);
+      fields[kFirstSummary + i] = fmt::format("{:.7g}", values[i]);
+      values[i] = *parse_real(fields[kFirstSummary + i]);  // as it will be read again
     }
   }
   write_all(fd_.get(), csv_row(fields), path_.string());

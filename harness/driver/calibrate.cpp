@@ -33,21 +33,31 @@ constexpr CalibrationCell kCells[] = {
     {"threads/larson", "new-delete", 0, false}, {"heap/pair", "malloc", 64, true},
 };
 
-// Short windows and few of them make a trial cheap, and bring the two processes of a pair near to
-// each other in time.
-constexpr std::uint64_t kWindowNs = 2'000'000;
-constexpr unsigned kWindows = 8;
-constexpr unsigned kWarmUp = 2;
+struct SampleShape {
+  std::uint64_t window_ns;
+  unsigned windows;
+  unsigned warm_up;
+};
+// One after the other: short windows and few of them make a trial cheap, and bring the two
+// processes of a pair near to each other in time.
+constexpr SampleShape kApart{2'000'000, 4, 1};
+// In turns: the shorter the window, the more alike are the moments that are compared. With 0.2 ms
+// the ratio of two processes scattered by 0.9 %, with 0.5 ms by 1.1 % and with 2 ms by 2.2 % where
+// one after the other it was 5.9 %.
+constexpr SampleShape kInTurns{200'000, 100, 10};
 constexpr unsigned kPilots = 3;
 constexpr double kDeadlineSeconds = 30;
-// Of a pair, in a session: what the largest budget of a detectable slowdown asks for, once for each
-// cell; then two shorter ones, as sessions are what error rates want many of.
+// Two sessions of five are long: a detectable slowdown asks for as much of a pair's time as the
+// largest budget. The others are short, as sessions are what error rates want many of. Five and the
+// number of cells share no factor, so that each cell has both kinds.
 constexpr double kLongPairSeconds = 60;
-constexpr double kShortPairSeconds = 20;
-constexpr double pair_seconds_of(std::uint64_t session) {
-  return session / std::size(kCells) % 3 == 0 ? kLongPairSeconds : kShortPairSeconds;
+constexpr double kShortPairSeconds = 10;
+constexpr bool is_long(std::uint64_t session) {
+  return session % 5 == 1 || session % 5 == 4;
 }
 constexpr std::uint64_t kDisturbedOneIn = 10;
+// In a long session the family runs in every other stretch of so many rounds: in all layouts.
+constexpr std::uint64_t kFamilyStretch = 4;
 
 // A process that does nothing but compute, on one CPU, until it is destroyed.
 class Burner {
@@ -100,6 +110,7 @@ class Sessions {
   double left() const {
     return options_.budget_seconds - static_cast<double>(monotonic_ns() - started_ns_) * 1e-9;
   }
+  const SampleShape& shape() const { return options_.turns ? kInTurns : kApart; }
   bool is_over() const { return report_.interrupted || left() <= 0; }
 
   void require(const CalibrationCell& cell) const {
@@ -120,9 +131,9 @@ class Sessions {
     request.parameter = cell.parameter;
     request.threads = cell.all_cpus ? topology_.usable_cpus() : 1;
     request.seed = seed;
-    request.windows = kWindows;
-    request.warm_up_minimum = kWarmUp;
-    request.warm_up_maximum = kWarmUp;
+    request.windows = shape().windows;
+    request.warm_up_minimum = shape().warm_up;
+    request.warm_up_maximum = shape().warm_up;
     PlannedCell planned;
     planned.cell.threads = request.threads;
     request.cpus = lane_cpus(planned, topology_, std::nullopt);
@@ -134,7 +145,7 @@ class Sessions {
     std::uint64_t share = 0;
     for (unsigned i = 0; i < kPilots && !is_over(); ++i) {
       CellRequest request = request_for(cell, options_.seed);
-      request.pilot_target_ns = kWindowNs;
+      request.pilot_target_ns = shape().window_ns;
       const Execution execution =
           sampler_.run(request, options_.allocator, kDeadlineSeconds, false);
       report_.interrupted = execution.interrupted;
@@ -172,8 +183,8 @@ class Sessions {
                                     cell.parameter);
     sample.all_cpus = cell.all_cpus;
     double pair_seconds = 0;
-    for (std::uint64_t round = 0; pair_seconds < pair_seconds_of(sample.session) && !is_over();
-         ++round) {
+    const double enough = is_long(sample.session) ? kLongPairSeconds : kShortPairSeconds;
+    for (std::uint64_t round = 0; pair_seconds < enough && !is_over(); ++round) {
       sample.round = round;
       sample.layout = static_cast<unsigned>(round % options_.layouts.size());
       sampler_.use_worker(options_.layouts[sample.layout]);
@@ -181,61 +192,87 @@ class Sessions {
     }
   }
 
-  template <class T>
-  void shuffle(std::vector<T>& items) {
-    for (std::size_t i = items.size(); i > 1; --i) {
-      std::swap(items[i - 1], items[random_.below(static_cast<std::uint32_t>(i))]);
-    }
+  // Long sessions leave out what takes no part in a detectable slowdown, the family but half.
+  bool runs(std::size_t first_side, const BankSample& sample) const {
+    if (first_side == kOtherPair.baseline && !options_.other) return false;
+    if (!is_long(sample.session)) return true;
+    if (first_side < kFamilySides) return sample.round / kFamilyStretch % 2 == 0;
+    return first_side != kOtherPair.baseline && first_side != kDisturbedPair.baseline;
   }
 
   // The units in random order, and the sides of each.
-  std::vector<std::size_t> round_order() {
+  std::vector<std::vector<std::size_t>> round_order(const BankSample& sample) {
     std::vector<std::vector<std::size_t>> units = bank_units();
-    shuffle(units);
-    std::vector<std::size_t> order;
-    for (std::vector<std::size_t>& unit : units) {
-      if (unit.front() == kOtherPair.baseline && !options_.other) continue;
-      shuffle(unit);
-      order.insert(order.end(), unit.begin(), unit.end());
-    }
-    return order;
+    std::erase_if(units, [&](const auto& unit) { return !runs(unit.front(), sample); });
+    shuffle(units, random_);
+    for (std::vector<std::size_t>& unit : units) shuffle(unit, random_);
+    return units;
   }
 
   // Returns the mean time of its samples.
   double run_round(const CalibrationCell& cell, std::uint64_t share, BankSample& sample) {
-    const std::vector<std::size_t> order = round_order();
     const std::uint64_t seed = derive_seed(options_.seed ^ sample.session, sample.round) >> 11U;
     double seconds = 0;
     sample.order = 0;
-    for (const std::size_t side : order) {
+    for (const std::vector<std::size_t>& unit : round_order(sample)) {
       if (is_over()) break;
       if (options_.on_progress) options_.on_progress(sample.session, sample.round, left());
-      sample.side = side;
-      run_side(request_for(cell, seed), share, sample);
-      seconds += sample.seconds;
-      ++sample.order;
+      seconds += run_unit(unit, request_for(cell, seed), share, sample);
     }
-    return seconds / static_cast<double>(order.size());
+    return seconds / static_cast<double>(std::max(sample.order, 1U));
   }
 
-  void run_side(CellRequest request, std::uint64_t share, BankSample& sample) {
-    request.share = share;
-    if (const unsigned ppm = slowdown_ppm(sample.side); ppm != 0) {
-      // More operations are done than are reported: a slowdown that is exact.
-      const double factor = 1 + ppm * 1e-6;
-      request.share = static_cast<std::uint64_t>(std::llround(static_cast<double>(share) * factor));
-    }
+  // Returns the time it took.
+  double run_unit(std::span<const std::size_t> sides, const CellRequest& request,
+                  std::uint64_t share, BankSample& sample) {
+    std::vector<PlacedRequest> placed;
+    for (const std::size_t side : sides) placed.push_back(place(side, request, share));
     std::optional<Burner> burner;
-    if (sample.side == kDisturbedPair.candidate && sample.round % kDisturbedOneIn == 0) {
+    const auto disturb = [&](std::size_t side) {
+      const bool wanted = side == kDisturbedPair.candidate && sample.round % kDisturbedOneIn == 0;
+      if (!wanted) return burner.reset();
       burner.emplace(request.cpus.empty() ? std::nullopt : std::optional(request.cpus.front()));
+    };
+    double seconds = 0;
+    if (options_.turns) {
+      // Both sides are disturbed then: they share the time.
+      for (const std::size_t side : sides) {
+        if (!burner) disturb(side);
+      }
+      std::vector<Execution> executions = sampler_.run_together(placed, kDeadlineSeconds);
+      // Where one failed, the others were ended with it.
+      report_.interrupted =
+          std::all_of(executions.begin(), executions.end(),
+                      [](const Execution& execution) { return execution.interrupted; });
+      for (std::size_t i = 0; i < sides.size(); ++i) {
+        if (executions[i].interrupted) continue;
+        executions[i].seconds /= static_cast<double>(executions.size());
+        seconds += append(sides[i], executions[i], request, share, sample);
+      }
+      return seconds;
     }
-    const std::string& allocator =
-        sample.side == kOtherPair.candidate ? *options_.other : options_.allocator;
-    const Execution execution = sampler_.run(request, allocator, kDeadlineSeconds, false);
-    if (execution.interrupted) {
-      report_.interrupted = true;
-      return;
+    for (std::size_t i = 0; i < sides.size() && !is_over(); ++i) {
+      disturb(sides[i]);
+      const Execution execution =
+          sampler_.run(placed[i].request, placed[i].allocator, kDeadlineSeconds, false);
+      report_.interrupted = execution.interrupted;
+      if (execution.interrupted) return 0;
+      seconds += append(sides[i], execution, request, share, sample);
     }
+    return seconds;
+  }
+
+  PlacedRequest place(std::size_t side, CellRequest request, std::uint64_t share) const {
+    // More operations are done than are reported: a slowdown that is exact.
+    const double factor = 1 + slowdown_ppm(side) * 1e-6;
+    request.share = static_cast<std::uint64_t>(std::llround(static_cast<double>(share) * factor));
+    return {std::move(request),
+            side == kOtherPair.candidate ? *options_.other : options_.allocator};
+  }
+
+  double append(std::size_t side, const Execution& execution, const CellRequest& request,
+                std::uint64_t share, BankSample& sample) {
+    sample.side = side;
     sample.status = execution.result.status;
     if (sample.status != Status::kOk) note_failure(execution);
     sample.threads = request.threads;
@@ -249,6 +286,8 @@ class Sessions {
     if (sample.windows.empty() && sample.status == Status::kOk) sample.status = Status::kCrashed;
     file_.append(sample);
     ++report_.samples;
+    ++sample.order;
+    return sample.seconds;
   }
 
   std::span<const WorkloadInfo> workloads_;

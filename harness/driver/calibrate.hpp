@@ -19,6 +19,7 @@ struct CalibrateOptions {
   std::uint64_t seed = 1;
   std::string allocator = "glibc";
   std::optional<std::string> other;  // another one, for the spread between layouts
+  bool turns = false;  // the sides of a unit are alive together and take turns, window by window
   std::vector<std::filesystem::path> layouts;
   // Between samples: session, round, seconds left of the budget.
   std::function<void(std::uint64_t, std::uint64_t, double)> on_progress;
@@ -32,8 +33,8 @@ struct CalibrateReport {
 };
 
 // Appends sessions until the budget is spent. A session lasts until a pair of its sides has had 60
-// s of processes (20 s in two of three); sessions take turns over the cells. Throws UserError where
-// `workloads` lacks them.
+// s of processes (10 s in three of five); sessions take turns over the cells. Throws UserError
+// where `workloads` lacks them.
 CalibrateReport calibrate(std::span<const WorkloadInfo> workloads, const Topology& topology,
                           const CalibrateOptions& options, SampleSource& sampler, BankFile& file);
 

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "harness/base/error.hpp"
 #include "harness/base/random.hpp"
 #include "harness/base/text.hpp"
+#include "harness/driver/plan_choice.hpp"
 
 namespace stackheap {
 namespace {
@@ -18,119 +20,6 @@ constexpr double kMemoryPart = 0.6;
 // 2^(1 - n) <= 0.05: with fewer rounds no twin could ever differ.
 constexpr unsigned kFewestTwinRounds = 6;
 constexpr std::uint64_t kTwinStream = 0x7477696eU;  // of random numbers, apart from the rounds'
-
-bool matches_any(const std::vector<std::string>& globs, std::string_view name) {
-  return std::any_of(globs.begin(), globs.end(),
-                     [&](const std::string& glob) { return glob_match(glob, name); });
-}
-
-template <class Names>
-std::vector<std::string> collect(Names&& names) {
-  std::set<std::string> unique(names.begin(), names.end());
-  return {unique.begin(), unique.end()};
-}
-
-// Each glob must match something, or it is a typo.
-void require_matches(std::span<const WorkloadInfo> workloads, const PlanOptions& options) {
-  std::vector<std::string> names;
-  std::vector<std::string> variants;
-  std::vector<std::string> parameters;
-  for (const WorkloadInfo& info : workloads) {
-    if (info.anchor) continue;
-    names.push_back(info.name);
-    for (const VariantInfo& variant : info.variants) variants.push_back(variant.name);
-    if (info.parameter) parameters.push_back(info.parameter->name);
-  }
-  const auto require = [](const char* what, const std::string& glob,
-                          const std::vector<std::string>& known, const char* remedy) {
-    if (std::none_of(known.begin(), known.end(),
-                     [&](const std::string& name) { return glob_match(glob, name); })) {
-      throw UserError(unknown_name_message(what, glob, collect(known), remedy));
-    }
-  };
-  for (const auto& glob : options.workload_globs) {
-    require("workload", glob, names, "stackheap list workloads");
-  }
-  for (const auto& glob : options.variant_globs) {
-    require("variant", glob, variants, "stackheap list variants");
-  }
-  for (const auto& [name, values] : options.parameters) {
-    require("parameter", name, parameters, "stackheap list workloads");
-  }
-}
-
-// The tiers that apply: the profile's, or, for a workload named by the user that the profile leaves
-// out, those of the next larger profile that has any.
-const std::vector<Tier>& tiers_for(const WorkloadInfo& info, const PlanOptions& options) {
-  static const std::vector<Tier> none;
-  const bool named = !options.workload_globs.empty();
-  for (const Profile profile : kProfiles) {
-    if (profile < options.profile) continue;
-    const auto& tiers = info.tiers_of(profile);
-    if (!tiers.empty()) return tiers;
-    if (!named) return none;
-  }
-  for (const Profile profile : kProfiles) {
-    if (!info.tiers_of(profile).empty()) return info.tiers_of(profile);
-  }
-  return none;
-}
-
-std::vector<unsigned> threads_of(const WorkloadInfo& info, const Tier& tier,
-                                 const PlanOptions& options, const Topology& topology) {
-  if (!options.threads.empty()) return options.threads;
-  const unsigned least = info.threads.minimum;
-  const unsigned cpus = std::min(topology.usable_cpus(), info.threads.maximum);
-  switch (tier.threads) {
-    case TierThreads::kOne:
-      return {least};
-    case TierThreads::kAll:
-      return {std::max(least, cpus)};
-    case TierThreads::kOneAndAll:
-      return {least, std::max(least, cpus)};
-    case TierThreads::kSweep:
-      break;
-  }
-  std::vector<unsigned> sweep;
-  for (const unsigned threads : thread_counts_auto(topology.usable_cpus())) {
-    if (threads >= least && threads <= info.threads.maximum) sweep.push_back(threads);
-  }
-  if (sweep.empty()) sweep.push_back(least);
-  return sweep;
-}
-
-std::vector<std::optional<std::int64_t>> values_of(const WorkloadInfo& info, const Tier& tier,
-                                                   const PlanOptions& options) {
-  if (!info.parameter) return {std::nullopt};
-  const auto given = options.parameters.find(info.parameter->name);
-  const std::vector<std::int64_t>& values =
-      given == options.parameters.end() ? tier.values : given->second;
-  std::vector<std::optional<std::int64_t>> result;
-  for (const std::int64_t value : values) {
-    if (value < info.parameter->minimum || value > info.parameter->maximum) {
-      throw UserError(fmt::format("{}: parameter {} must be between {} and {} {}, not {}",
-                                  info.name, info.parameter->name, info.parameter->minimum,
-                                  info.parameter->maximum, info.parameter->unit, value));
-    }
-    result.emplace_back(value);
-  }
-  return result;
-}
-
-// The allocators a variant is planned for; a null pointer stands for `none`.
-std::vector<const Allocator*> allocators_of(const VariantInfo& variant, const Tier& tier,
-                                            const PlanOptions& options) {
-  if (!variant.uses_heap) return {nullptr};
-  std::vector<const Allocator*> result;
-  for (const Allocator& allocator : options.allocators) {
-    const std::string& wanted = !variant.only_allocator.empty() ? variant.only_allocator
-                                : tier.allocators == TierAllocators::kBaseline
-                                    ? options.baseline_allocator
-                                    : allocator.name;
-    if (allocator.name == wanted) result.push_back(&allocator);
-  }
-  return result;
-}
 
 void decide_whether_it_runs(PlannedCell& planned, const WorkloadInfo& info,
                             const VariantInfo& variant, const Allocator* allocator,
@@ -260,21 +149,6 @@ class Planner {
   std::set<Cell> seen_;
 };
 
-// Fisher and Yates' shuffle; std::shuffle's draws differ between standard libraries.
-template <class T>
-void shuffle(std::vector<T>& items, Random& random) {
-  for (std::size_t i = items.size(); i > 1; --i) {
-    std::swap(items[i - 1], items[random.below(static_cast<std::uint32_t>(i))]);
-  }
-}
-
-std::vector<std::size_t> permutation(std::size_t size, Random& random) {
-  std::vector<std::size_t> indices(size);
-  for (std::size_t i = 0; i < size; ++i) indices[i] = i;
-  shuffle(indices, random);
-  return indices;
-}
-
 }  // namespace
 
 std::string_view to_string(Pinning pinning) {
@@ -315,12 +189,12 @@ struct Load {
   }
 };
 
-Load load_of_round(const Block& block) {
+Load load_of_round(const Block& block, bool with_lead) {
   Load load;
   for (const PlannedCell& cell : block.cells) {
     if (cell.skip_status.empty()) load.add(cell);
   }
-  if (block.lead) {  // any of them
+  if (block.lead && with_lead) {  // any of them
     load.seconds += load.seconds / static_cast<double>(load.samples);
     ++load.samples;
   }
@@ -328,39 +202,51 @@ Load load_of_round(const Block& block) {
   return load;
 }
 
+// Rounds in which a block has a lead: one block alone follows itself where no anchor runs.
+unsigned rounds_with_lead(const Plan& plan, const Block& block, unsigned rounds) {
+  if (plan.blocks.size() > 1) return block.rounds_of(rounds);
+  return std::min(block.rounds_of(rounds),
+                  plan.anchors.empty() ? 1U : plan.anchors.front().rounds_of(rounds));
+}
+
+Load load_of(const Plan& plan, unsigned rounds) {
+  Load sum;
+  const auto add = [&](const Load& load, unsigned times) {
+    sum.samples += load.samples * times;
+    sum.seconds += load.seconds * times;
+  };
+  for (const Block& anchor : plan.anchors)
+    add(load_of_round(anchor, false), anchor.rounds_of(rounds));
+  for (const Block& block : plan.blocks) {
+    const unsigned leads = rounds_with_lead(plan, block, rounds);
+    add(load_of_round(block, true), leads);
+    add(load_of_round(block, false), block.rounds_of(rounds) - leads);
+  }
+  return sum;
+}
+
 }  // namespace
 
 std::size_t Plan::samples(unsigned rounds) const {
-  std::size_t count = 0;
-  for (const auto* list : {&anchors, &blocks}) {
-    for (const Block& block : *list) {
-      count += load_of_round(block).samples * block.rounds_of(rounds);
-    }
-  }
-  return count;
+  return load_of(*this, rounds).samples;
 }
 
 double Plan::seconds(unsigned rounds) const {
-  double seconds = 0;
-  for (const auto* list : {&anchors, &blocks}) {
-    for (const Block& block : *list) {
-      seconds += block.rounds_of(rounds) * load_of_round(block).seconds;
-    }
-  }
-  return seconds;
+  return load_of(*this, rounds).seconds;
+}
+
+void ration_anchors(Plan& plan, double part) {
+  constexpr double kLeastOften = 8;
+  double anchors = 0;
+  double blocks = 0;
+  for (const Block& anchor : plan.anchors) anchors += load_of_round(anchor, false).seconds;
+  for (const Block& block : plan.blocks) blocks += load_of_round(block, false).seconds;
+  const double every = std::clamp(std::ceil(anchors / (part * blocks)), 1.0, kLeastOften);
+  for (Block& anchor : plan.anchors) anchor.every = static_cast<unsigned>(every);
 }
 
 double seconds_of_round(const Block& block) {
-  return load_of_round(block).seconds;
-}
-
-std::uint64_t stable_hash(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3U;
-  }
-  return hash;
+  return load_of_round(block, true).seconds;
 }
 
 std::string Plan::hash() const {
@@ -408,22 +294,6 @@ std::vector<unsigned> lane_cpus(const PlannedCell& cell, const Topology& topolog
       *pinning == Pinning::kCompact ? topology.compact_order() : topology.spread_order();
   if (order.size() > threads) order.resize(threads);
   return order;
-}
-
-RoundOrder round_order(const Plan& plan, std::uint64_t seed, unsigned round) {
-  Random random(derive_seed(seed, round));
-  RoundOrder order;
-  order.blocks = permutation(plan.blocks.size(), random);
-  for (const std::size_t block : order.blocks) {
-    const Block& members = plan.blocks[block];
-    order.cells.push_back(permutation(members.cells.size() + (members.twin ? 1 : 0), random));
-  }
-  return order;
-}
-
-std::uint64_t block_seed(std::uint64_t seed, std::string_view block, unsigned round) {
-  // 53 bits, so that every reader of the CSV keeps it exactly.
-  return derive_seed(seed ^ stable_hash(block), round) >> 11U;
 }
 
 }  // namespace stackheap

@@ -60,25 +60,15 @@ struct Plan {
 Plan make_plan(std::span<const WorkloadInfo> workloads, const PlanOptions& options,
                const Topology& topology);
 
+// Lets anchors run only so often that they take at most about this part of a run's time, but at
+// least in every eighth round: where a round is a few short processes, they would be most of it.
+void ration_anchors(Plan& plan, double part);
+
 // Expected for one round of a block, with its lead and its twin.
 double seconds_of_round(const Block& block);
 
 // The CPUs for a cell's lanes in this pinning, empty where it is not pinned.
 std::vector<unsigned> lane_cpus(const PlannedCell& cell, const Topology& topology,
                                 std::optional<Pinning> pinning);
-
-// The order of one round: a permutation of the blocks, and of each block's cells, from the seed.
-struct RoundOrder {
-  std::vector<std::size_t> blocks;
-  // [i] for blocks[i]; the number of the block's cells stands for its twin.
-  std::vector<std::vector<std::size_t>> cells;
-};
-RoundOrder round_order(const Plan& plan, std::uint64_t seed, unsigned round);
-
-// Shared by all cells of a block in a round, so that they work on the same random numbers.
-std::uint64_t block_seed(std::uint64_t seed, std::string_view block, unsigned round);
-
-// FNV-1a over bytes: stable over runs and machines, unlike std::hash.
-std::uint64_t stable_hash(std::string_view text);
 
 }  // namespace stackheap

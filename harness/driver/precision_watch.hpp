@@ -12,6 +12,7 @@
 #include "harness/driver/plan.hpp"
 #include "harness/model/metric.hpp"
 #include "harness/model/sample.hpp"
+#include "harness/stats/stopping.hpp"
 #include "harness/stats/summarize.hpp"
 
 namespace stackheap {
@@ -19,10 +20,10 @@ namespace stackheap {
 // When an adaptive run looks, and what is precise. Never whether a difference is significant:
 // stopping there would make false ones.
 struct AdaptiveOptions {
-  double precision = 0.01;    // half-width to reach, on |log ratio|
-  double budget_seconds = 0;  // of the whole run
-  unsigned look_every = 2;    // rounds, after the least
-  SummaryOptions summary;     // with the alpha for repeated looks
+  double precision = 0.01;           // half-width to reach, on |log ratio|
+  double budget_seconds = 0;         // of the whole run
+  unsigned look_every = kLookEvery;  // rounds, after the least
+  SummaryOptions summary;            // with the alpha for repeated looks
   std::vector<WorkloadInfo> workloads;
 };
 

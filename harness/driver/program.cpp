@@ -65,13 +65,16 @@ std::string privilege_obstacle(const fs::path& file) {
                      why);
 }
 
+std::string obstacle(const fs::path& file, std::string_view content) {
+  if (std::string problem = privilege_obstacle(file); !problem.empty()) return problem;
+  if (content.starts_with("#!")) return {};
+  return ElfImage(content).program_problem();
+}
+
 }  // namespace
 
 std::string preload_obstacle(const fs::path& file) {
-  if (std::string problem = privilege_obstacle(file); !problem.empty()) return problem;
-  const MappedText content(file);
-  if (content.view().starts_with("#!")) return {};
-  return ElfImage(content.view()).program_problem();
+  return obstacle(file, MappedText(file).view());
 }
 
 Program find_program(std::vector<std::string> words) {
@@ -84,10 +87,10 @@ Program find_program(std::vector<std::string> words) {
     if (::access(file.c_str(), R_OK) != 0) {
       throw UserError(fmt::format("{} cannot be read, so it cannot be examined", file.string()));
     }
-    if (const std::string problem = preload_obstacle(file); !problem.empty()) {
+    const MappedText content(file);
+    if (const std::string problem = obstacle(file, content.view()); !problem.empty()) {
       throw UserError(fmt::format("{} {}", file.string(), problem));
     }
-    const MappedText content(file);
     const fs::path interpreter = interpreter_of(content.view());
     if (interpreter.empty()) break;
     if (!is_executable_file(interpreter)) {

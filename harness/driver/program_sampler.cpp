@@ -13,13 +13,12 @@
 #include "harness/base/file.hpp"
 #include "harness/base/text.hpp"
 #include "harness/driver/repeat_command.hpp"
+#include "harness/driver/sampler.hpp"
 #include "harness/driver/supervise.hpp"
 #include "harness/machine/noise.hpp"
 
 namespace stackheap {
 namespace {
-
-constexpr std::uint32_t kLargestPadding = 4096;
 
 // In memory, so that the program's output costs no disk and the driver does nothing beside it.
 UniqueFd new_output_file() {
@@ -159,8 +158,7 @@ std::vector<std::string> ProgramSampler::environment_for(const Allocator& alloca
     if (!is_set_by_us(*entry)) environment.emplace_back(*entry);
   }
   for (const auto& [name, value] : allocator.environment) environment.push_back(name + "=" + value);
-  // As for a worker: the environment's size shifts the stack.
-  environment.push_back("STACKHEAP_PADDING=" + std::string(random_.below(kLargestPadding), 'x'));
+  environment.push_back(random_padding(random_));
   return environment;
 }
 

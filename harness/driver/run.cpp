@@ -7,6 +7,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
 #include "harness/base/text.hpp"
+#include "harness/driver/round_order.hpp"
 
 namespace stackheap {
 namespace {
@@ -118,7 +119,7 @@ class Run {
 
   // Its own cell: no lead, no comparison.
   void run_anchor(const Block& anchor, unsigned round) {
-    if (must_stop()) return;
+    if (must_stop() || round % anchor.every != 0) return;
     if (round == 0) find_shares(anchor);
     run_cell(anchor, anchor.cells.front(), round, 0, SampleKind::kAnchor);
   }
@@ -143,7 +144,7 @@ class Run {
     const auto first = std::find_if(order.begin(), order.end(), [&](std::size_t index) {
       return cell_at(index).skip_status.empty();
     });
-    if (block.lead && first != order.end()) {
+    if (block.lead && first != order.end() && last_block_ != block.name) {
       run_cell(block, cell_at(*first), round, position++, SampleKind::kLead);
     }
     for (const std::size_t index : order) {
@@ -254,6 +255,7 @@ class Run {
     const bool timeline = block.timeline && sample.kind == SampleKind::kTimed;
     Execution execution =
         sampler_.run(request, planned.cell.allocator, deadline_of(planned), timeline);
+    last_block_ = block.name;
     if (execution.interrupted) {
       report_.interrupted = true;
       return;
@@ -338,6 +340,7 @@ class Run {
   RunReport report_;
   std::optional<PrecisionWatch> watch_;
   std::vector<bool> ended_;  // by block: precise, or all of its rounds are done
+  std::string last_block_;   // that a process was started of
   std::uint64_t started_ns_ = 0;
   std::uint64_t next_index_ = 0;
   std::size_t total_ = 0;

@@ -17,14 +17,9 @@
 #include "harness/machine/environment.hpp"
 #include "harness/machine/load.hpp"
 #include "harness/machine/topology.hpp"
+#include "harness/stats/stopping.hpp"
 
 namespace stackheap {
-
-// Error rate of an interval, or of a family of them: where the number of rounds is fixed, and where
-// a run looks every few rounds whether it may stop. Looking costs coverage; with 0.03 that of the
-// intervals is 95 % again.
-inline constexpr double kExactAlpha = 0.05;
-inline constexpr double kAdaptiveAlpha = 0.03;
 
 // Everything that is known before the first sample.
 struct RunDescription {

@@ -236,6 +236,32 @@ std::vector<ReportedPair> pairs_of_run(const RunSummary& run, const MetricChoice
   return pairs;
 }
 
+std::vector<RepeatedPair> repeated_pairs(const RunSummary& base, const RunSummary& next,
+                                         const MetricChoice& metrics) {
+  const auto label = [](const RunSummary& run, const ComparisonRow& row) {
+    return fmt::format("{} {} / {}", row.metric, label_of(run, row.candidate),
+                       label_of(run, run.summary.families[row.family].baseline));
+  };
+  std::map<std::string, RatioEstimate> of_base;
+  for (const ComparisonRow& row : base.summary.comparisons) {
+    of_base.emplace(label(base, row), row.ratio);
+  }
+  std::vector<RepeatedPair> pairs;
+  for (const ComparisonRow& row : next.summary.comparisons) {
+    const WorkloadInfo* workload =
+        workload_of(next.facts, next.table.cell(row.candidate).cell.workload);
+    const auto info = std::find_if(next.metrics.begin(), next.metrics.end(),
+                                   [&](const MetricInfo& m) { return m.name == row.metric; });
+    if (workload == nullptr || info == next.metrics.end() || !metrics.has(*workload, *info)) {
+      continue;
+    }
+    std::string name = label(next, row);
+    const auto before = of_base.find(name);
+    if (before != of_base.end()) pairs.push_back({std::move(name), before->second, row.ratio});
+  }
+  return pairs;
+}
+
 RunsCompared compare_runs(const RunSummary& base, const RunSummary& next,
                           const MetricChoice& metrics,
                           const std::optional<BetweenRunSpread>& spread, double margin) {

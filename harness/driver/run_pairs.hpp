@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/driver/summarize_run.hpp"
+#include "harness/stats/recurrence.hpp"
 #include "harness/stats/reported_pair.hpp"
 
 namespace stackheap {
@@ -24,6 +25,10 @@ class MetricChoice {
 
 // Allocators against the run's baseline, of the chosen metrics.
 std::vector<ReportedPair> pairs_of_run(const RunSummary& run, const MetricChoice& metrics);
+
+// What both runs compared inside themselves, allocators and variants, of the chosen metrics.
+std::vector<RepeatedPair> repeated_pairs(const RunSummary& base, const RunSummary& next,
+                                         const MetricChoice& metrics);
 
 struct RunsCompared {
   std::vector<ReportedPair> pairs;

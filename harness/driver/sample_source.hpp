@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,12 @@ struct Execution {
   std::string log;
 };
 
+// A sample that is to run together with others.
+struct PlacedRequest {
+  CellRequest request;
+  std::string allocator;
+};
+
 class SampleSource {
  public:
   SampleSource() = default;
@@ -35,6 +42,13 @@ class SampleSource {
   // With `timeline` its resident memory is read every kTimelineTickMs.
   virtual Execution run(CellRequest request, const std::string& allocator, double deadline_seconds,
                         bool timeline) = 0;
+
+  // All of them alive at once, taking turns window by window; each may take the deadline times
+  // their number. Where one does not exit well the others are ended too: their executions are then
+  // `interrupted`, as is all of it where the user interrupts. Only where takes_turns().
+  virtual bool takes_turns() const { return false; }
+  virtual std::vector<Execution> run_together(std::span<const PlacedRequest> cells,
+                                              double deadline_seconds);
 };
 
 }  // namespace stackheap

@@ -15,6 +15,7 @@
 #include "harness/driver/repeat_command.hpp"
 #include "harness/driver/sample_csv.hpp"
 #include "harness/driver/timeline.hpp"
+#include "harness/driver/turn_ring.hpp"
 #include "harness/machine/noise.hpp"
 #include "harness/measure/metric_table.hpp"
 
@@ -86,6 +87,10 @@ std::vector<std::string> inherited_environment() {
   return result;
 }
 
+std::string random_padding(Random& random) {
+  return "STACKHEAP_PADDING=" + std::string(random.below(kLargestPadding), 'x');
+}
+
 std::string list_from_worker(const std::filesystem::path& worker) {
   ProcessRequest request;
   request.arguments = {worker.string(), "--list", "--result-fd", kResultFdPlaceholder};
@@ -122,55 +127,92 @@ std::vector<std::string> Sampler::environment_for(const Allocator* allocator,
     }
   }
   if (!preload.empty()) environment.push_back("LD_PRELOAD=" + preload);
-  // The size of the environment shifts the stack, and with it what is fast (Mytkowicz et al.,
-  // ASPLOS 2009); a random size makes it noise instead of a bias.
-  environment.push_back("STACKHEAP_PADDING=" + std::string(random_.below(kLargestPadding), 'x'));
+  environment.push_back(random_padding(random_));
   return environment;
+}
+
+Sampler::Start Sampler::prepare(CellRequest request, const std::string& allocator_name,
+                                double deadline_seconds) {
+  const auto found = allocators_.find(allocator_name);
+  Start start;
+  start.allocator = found == allocators_.end() ? nullptr : &found->second;
+  STACKHEAP_CHECK(start.allocator != nullptr || allocator_name == kNoAllocator);
+  STACKHEAP_CHECK(!request.wall_clock_only);
+  if (start.allocator != nullptr) {
+    start.preload = plan_preload(*start.allocator);
+    request.expected_files = expected_files(*start.allocator);
+  }
+  request.prove_allocator = start.allocator != nullptr;
+  start.request = std::move(request);
+
+  ProcessRequest& process = start.process;
+  process.arguments = {options_.worker.string(), "--cell", to_json(start.request), "--result-fd",
+                       kResultFdPlaceholder};
+  process.environment = environment_for(start.allocator, start.preload.value);
+  for (const UniqueFd& fd : start.preload.descriptors) process.inherited.push_back(fd.get());
+  process.deadline_seconds = deadline_seconds;
+  process.memory_ceiling_bytes = options_.memory_ceiling_bytes;
+  return start;
+}
+
+Execution Sampler::judge(const Start& start, const ProcessOutcome& outcome,
+                         const MachineCounters& noise) {
+  Execution execution;
+  execution.seconds = outcome.seconds;
+  execution.log = outcome.log;
+  execution.command =
+      repeat_command(options_.worker, start.allocator, start.preload, start.request);
+  execution.interrupted = outcome.end == ProcessEnd::kInterrupted;
+  if (execution.interrupted) return execution;
+  const auto failure = judge_.failure(outcome, start.process.deadline_seconds);
+  execution.result = failure ? *failure : parse_result(outcome);
+  if (execution.result.status == Status::kOk) {
+    add_machine_metrics(noise, outcome.seconds, execution.result);
+  }
+  return execution;
 }
 
 Execution Sampler::run(CellRequest request, const std::string& allocator_name,
                        double deadline_seconds, bool timeline) {
-  const auto found = allocators_.find(allocator_name);
-  const Allocator* allocator = found == allocators_.end() ? nullptr : &found->second;
-  STACKHEAP_CHECK(allocator != nullptr || allocator_name == kNoAllocator);
-  STACKHEAP_CHECK(!request.wall_clock_only);
-  PreloadPlan preload;
-  if (allocator != nullptr) {
-    preload = plan_preload(*allocator);
-    request.expected_files = expected_files(*allocator);
-  }
-  request.prove_allocator = allocator != nullptr;
-
-  ProcessRequest process;
-  process.arguments = {options_.worker.string(), "--cell", to_json(request), "--result-fd",
-                       kResultFdPlaceholder};
-  process.environment = environment_for(allocator, preload.value);
-  for (const UniqueFd& fd : preload.descriptors) process.inherited.push_back(fd.get());
-  process.deadline_seconds = deadline_seconds;
-  process.memory_ceiling_bytes = options_.memory_ceiling_bytes;
-
+  const Start start = prepare(std::move(request), allocator_name, deadline_seconds);
   const MachineCounters before = read_machine_counters();
   ResidentWatch watch;
   SuperviseHooks hooks;
   hooks.interrupt_fd = options_.interrupt_fd;
   hooks.tick_ms = kTimelineTickMs;
   if (timeline) hooks.on_tick = [&watch](pid_t worker) { watch.tick(worker); };
-  const ProcessOutcome outcome = supervise(process, hooks);
+  const ProcessOutcome outcome = supervise(start.process, hooks);
   const MachineCounters noise = difference(before, read_machine_counters());
-
-  Execution execution;
-  execution.seconds = outcome.seconds;
-  execution.log = outcome.log;
-  execution.command = repeat_command(options_.worker, allocator, preload, request);
-  execution.interrupted = outcome.end == ProcessEnd::kInterrupted;
-  if (execution.interrupted) return execution;
-  const auto failure = judge_.failure(outcome, deadline_seconds);
-  execution.result = failure ? *failure : parse_result(outcome);
-  if (execution.result.status == Status::kOk) {
-    if (timeline) execution.timeline = watch.timeline(execution.result.phases);
-    add_machine_metrics(noise, outcome.seconds, execution.result);
+  Execution execution = judge(start, outcome, noise);
+  if (timeline && execution.result.status == Status::kOk) {
+    execution.timeline = watch.timeline(execution.result.phases);
   }
   return execution;
+}
+
+std::vector<Execution> Sampler::run_together(std::span<const PlacedRequest> cells,
+                                             double deadline_seconds) {
+  std::vector<Start> starts;
+  for (const PlacedRequest& cell : cells) {
+    starts.push_back(prepare(cell.request, cell.allocator,
+                             deadline_seconds * static_cast<double>(cells.size())));
+  }
+  TurnRing ring(cells.size());
+  std::vector<ProcessRequest> processes;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    ring.join(i, starts[i].process);
+    processes.push_back(starts[i].process);
+  }
+  const MachineCounters before = read_machine_counters();
+  ring.begin();
+  const std::vector<ProcessOutcome> outcomes =
+      supervise_all(processes, {.interrupt_fd = options_.interrupt_fd, .on_tick = {}});
+  const MachineCounters noise = difference(before, read_machine_counters());
+  std::vector<Execution> executions;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    executions.push_back(judge(starts[i], outcomes[i], noise));
+  }
+  return executions;
 }
 
 }  // namespace stackheap

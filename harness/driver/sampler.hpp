@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/allocators/preload.hpp"
 #include "harness/base/random.hpp"
 #include "harness/driver/process_end.hpp"
 #include "harness/driver/sample_source.hpp"
@@ -31,8 +32,20 @@ class Sampler : public SampleSource {
   void use_worker(std::filesystem::path worker) override { options_.worker = std::move(worker); }
   Execution run(CellRequest request, const std::string& allocator, double deadline_seconds,
                 bool timeline) override;
+  bool takes_turns() const override { return true; }
+  std::vector<Execution> run_together(std::span<const PlacedRequest> cells,
+                                      double deadline_seconds) override;
 
  private:
+  // A worker about to start, with what must stay open until it has ended.
+  struct Start {
+    CellRequest request;
+    const Allocator* allocator = nullptr;
+    PreloadPlan preload;
+    ProcessRequest process;
+  };
+  Start prepare(CellRequest request, const std::string& allocator_name, double deadline_seconds);
+  Execution judge(const Start& start, const ProcessOutcome& outcome, const MachineCounters& noise);
   std::vector<std::string> environment_for(const Allocator* allocator, const std::string& preload);
 
   SamplerOptions options_;
@@ -54,5 +67,10 @@ std::string list_from_worker(const std::filesystem::path& worker);
 // one that tunes an allocator (MALLOC_ARENA_MAX, MIMALLOC_...) would silently change what a name
 // stands for. --allocator-env is the way to say such things.
 std::vector<std::string> inherited_environment();
+
+// "STACKHEAP_PADDING=xxx...", of random length. The size of the environment shifts the stack, and
+// with it what is fast (Mytkowicz et al., ASPLOS 2009); a random size makes it noise instead of a
+// bias.
+std::string random_padding(Random& random);
 
 }  // namespace stackheap

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,5 +58,10 @@ struct SuperviseHooks {
   unsigned tick_ms = 1;
 };
 ProcessOutcome supervise(const ProcessRequest& request, const SuperviseHooks& hooks = {});
+
+// Several children that are alive together, for instance because they take turns: as soon as one
+// ends otherwise than with exit code 0 the others are ended too, and told as interrupted.
+std::vector<ProcessOutcome> supervise_all(std::span<const ProcessRequest> requests,
+                                          const SuperviseHooks& hooks = {});
 
 }  // namespace stackheap

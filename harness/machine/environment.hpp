@@ -56,7 +56,7 @@ struct CpuEnvironment {
 struct KernelEnvironment {
   std::optional<std::string> release;
   std::optional<std::string> version;
-  std::optional<std::string> command_line;  // up to "--": the rest is init's
+  std::optional<std::string> command_line;  // only parameters that change times or memory
   std::vector<std::pair<std::string, std::string>> vulnerabilities;  // name, kernel's answer
   std::optional<std::string> clocksource;
   std::vector<std::string> clocksources_available;

@@ -1,6 +1,12 @@
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "harness/base/file.hpp"
+#include "harness/base/text.hpp"
 #include "harness/machine/environment.hpp"
 #include "harness/machine/environment_parts.hpp"
 #include "harness/machine/proc_text.hpp"
@@ -14,14 +20,88 @@ constexpr unsigned kCapSysAdmin = 21;
 constexpr unsigned kCapSysResource = 24;
 constexpr unsigned kCapPerfmon = 38;
 
-// What follows "--" is handed to init: no matter of the kernel's, and it may hold secrets.
+// Parameters that change times or memory, by what Documentation/admin-guide/kernel-parameters.rst
+// says of them. The others stay out of what is published: they name disks, hosts and secrets.
+constexpr std::string_view kTellingParameters[] = {"amd_pstate*",
+                                                   "cgroup_disable",
+                                                   "clocksource",
+                                                   "cpufreq.*",
+                                                   "cpuidle.*",
+                                                   "cpuidle_haltpoll.*",
+                                                   "default_hugepagesz",
+                                                   "haltpoll.*",
+                                                   "hugepages",
+                                                   "hugepagesz",
+                                                   "idle",
+                                                   "init_on_alloc",
+                                                   "init_on_free",
+                                                   "intel_idle.*",
+                                                   "intel_pstate",
+                                                   "irqaffinity",
+                                                   "isolcpus",
+                                                   "kasan*",
+                                                   "kfence.*",
+                                                   "maxcpus",
+                                                   "mem",
+                                                   "mitigations",
+                                                   "nmi_watchdog",
+                                                   "no_hz",
+                                                   "no_timer_check",
+                                                   "nohz",
+                                                   "nohz_full",
+                                                   "nosmt",
+                                                   "nosmp",
+                                                   "notsc",
+                                                   "nowatchdog",
+                                                   "nr_cpus",
+                                                   "numa",
+                                                   "numa_balancing",
+                                                   "page_owner",
+                                                   "page_poison",
+                                                   "pcie_aspm",
+                                                   "possible_cpus",
+                                                   "preempt",
+                                                   "processor.*",
+                                                   "psi",
+                                                   "pti",
+                                                   "nopti",
+                                                   "rcu_nocb*",
+                                                   "rcutree.*",
+                                                   "rcupdate.*",
+                                                   "retbleed",
+                                                   "sched_*",
+                                                   "skew_tick",
+                                                   "slab_*",
+                                                   "slub_*",
+                                                   "spec_*",
+                                                   "spectre_*",
+                                                   "nospectre_*",
+                                                   "srbds",
+                                                   "swapaccount",
+                                                   "thp_anon",
+                                                   "threadirqs",
+                                                   "transparent_hugepage*",
+                                                   "tsc",
+                                                   "tsx",
+                                                   "tsx_async_abort",
+                                                   "workqueue.*"};
+
+bool is_telling(std::string_view word) {
+  const std::string_view name = word.substr(0, word.find('='));
+  return std::any_of(std::begin(kTellingParameters), std::end(kTellingParameters),
+                     [&](std::string_view known) { return glob_match(known, name); });
+}
+
+// What follows "--" is handed to init.
 std::optional<std::string> read_command_line(const fs::path& root) {
-  auto line = read_trimmed(root / "proc/cmdline");
-  if (line) {
-    const auto end = (" " + *line + " ").find(" -- ");
-    if (end != std::string::npos) line->resize(end == 0 ? 0 : end - 1);
+  const auto line = read_trimmed(root / "proc/cmdline");
+  if (!line) return std::nullopt;
+  std::vector<std::string> telling;
+  for (const std::string_view word : words(*line)) {
+    if (word == "--") break;
+    if (is_telling(word)) telling.emplace_back(word);
   }
-  return line;
+  return join(telling, " ");
 }
 
 void read_capabilities(KernelEnvironment& kernel, const fs::path& root) {

@@ -19,6 +19,7 @@
 #include "harness/measure/lane.hpp"
 #include "harness/measure/process_probe.hpp"
 #include "harness/measure/thread_probe.hpp"
+#include "harness/measure/turns.hpp"
 #include "harness/model/sample.hpp"
 
 namespace stackheap {
@@ -33,6 +34,9 @@ struct WindowPlan {
   // Called once, before the first measured window opens and after the last one before it; by the
   // last lane to close that, or by the constructor where there is none.
   void (*before_measuring)() = nullptr;
+  // Of a process that takes turns with others: each window is opened in the process's turn, which
+  // ends with it. Outlives the loop; null: no turns.
+  Turns* turns = nullptr;
 };
 
 // How the windows before the measured ones went; recorded as `warm_up`.
@@ -95,6 +99,9 @@ class WindowLoop {
   // The parts of run_window, for workloads whose lanes move from thread to thread.
   void open(Lane& lane, const ThreadProbe& probe);
   void close(Lane& lane, const ThreadProbe& probe);
+  // By every lane, after the last window: sleeps until it is this process's turn again, for what is
+  // done then would disturb the windows of others.
+  void await_turn(const Lane& lane);
   bool all_closed(const Lane& lane) const {
     return closed_window_.load(std::memory_order_acquire) == records_[lane.index].number;
   }

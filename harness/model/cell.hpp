@@ -41,9 +41,11 @@ struct Block {
   std::optional<std::int64_t> parameter;
   std::vector<PlannedCell> cells;
   unsigned most_rounds = 0;  // of a run; 0: no limit
+  unsigned every = 1;        // runs in the first of so many rounds
   bool timeline = false;     // the driver records its samples' memory over time
-  // Its first process of a round is run twice and the first result discarded: what runs first in a
-  // block finds the machine in another state, an effect of 1 % that would hit one cell a round.
+  // Its first process of a round is run twice and the first result discarded: what runs after
+  // another block finds the machine in another state, an effect of 1 % that would hit one cell a
+  // round. Where nothing else ran since the block's last round there is none.
   bool lead = false;
   // This cell runs a second time under another name. The two are the same, so a difference between
   // them is an error of the method, and shows its rate. Nothing where rounds are too few to differ.
@@ -51,7 +53,9 @@ struct Block {
 
   // Of a run of that many rounds.
   unsigned rounds_of(unsigned run_rounds) const {
-    return most_rounds == 0 || run_rounds < most_rounds ? run_rounds : most_rounds;
+    const unsigned rounds =
+        most_rounds == 0 || run_rounds < most_rounds ? run_rounds : most_rounds;
+    return (rounds + every - 1) / every;
   }
 };
 

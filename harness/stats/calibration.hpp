@@ -20,7 +20,7 @@ namespace stackheap {
 struct CalibrationFigure {
   std::string design;   // "a/a", "family", "slowdown", ...
   std::string what;     // "false positives", "coverage", "detectable slowdown", ...
-  std::string rule;     // "12 rounds", "adaptive", "10 s a pair"
+  std::string rule;     // "12 rounds", "adaptive to 1 %", "10 s a pair"
   std::string threads;  // "1", "all" or "" for both
   std::string summary;  // the window summary
   std::size_t k = 0;    // of n; 0 where it is no share
@@ -39,9 +39,9 @@ struct Calibration {
 };
 
 // Pieces of the banks are trials: 12 rounds for error rates at a fixed number, what the rule asks
-// for with adaptive stopping at `precision`, and as many rounds as 10 s and 60 s of a pair's time
-// hold for the detectable slowdown. That is the 90 % quantile of (true slowdown - lower bound): a
-// slowdown so large is found in nine trials of ten.
-Calibration evaluate_calibration(std::span<const Bank> banks, double precision);
+// for with adaptive stopping at each of `precisions` (half-widths of log ratios), and as many
+// rounds as 5 s to 60 s of a pair's time hold for the detectable slowdown. That is the 90 %
+// quantile of (true slowdown - lower bound): a slowdown so large is found in nine trials of ten.
+Calibration evaluate_calibration(std::span<const Bank> banks, std::span<const double> precisions);
 
 }  // namespace stackheap

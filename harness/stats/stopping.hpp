@@ -9,6 +9,13 @@
 
 namespace stackheap {
 
+// Error rate of an interval, or of a family of them: where the number of rounds is fixed, and where
+// a run looks every few rounds whether it may stop. Looking costs coverage; with 0.03 that of the
+// intervals is 95 % again.
+inline constexpr double kExactAlpha = 0.05;
+inline constexpr double kAdaptiveAlpha = 0.03;
+inline constexpr unsigned kLookEvery = 2;  // rounds between two looks
+
 // The larger side of a ratio's interval on the scale of |log ratio|; NaN without an interval.
 double half_width(const Estimate& ratio);
 

@@ -19,7 +19,8 @@ WindowPlan plan_of(const CellRequest& request) {
           .warm_up_minimum = request.warm_up_minimum,
           .warm_up_maximum = request.warm_up_maximum,
           .yield_while_waiting = request.oversubscribed,
-          .before_measuring = request.instrumented ? reset_allocator_statistics : nullptr};
+          .before_measuring = request.instrumented ? reset_allocator_statistics : nullptr,
+          .turns = turns_of_process()};
 }
 
 // Each lane's thread opens a descriptor per event, and 256 of them pass the usual limit of 1,024.
@@ -168,6 +169,7 @@ void CellRun::run_window(const LaneThread& thread) {
 }
 
 void CellRun::conclude(const LaneThread& thread) {
+  loop_.await_turn(thread.lane());
   // A lane may still be in its last uncounted operations when another has left the last window.
   barrier_.arrive_and_wait();
   if (thread.lane().index == 0) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "harness/base/file.hpp"
@@ -13,6 +14,7 @@ namespace stackheap {
 namespace {
 
 int result_fd = -1;
+std::optional<Turns> turns;
 
 }  // namespace
 
@@ -23,9 +25,17 @@ bool has_result_descriptor() {
   return result_fd >= 0;
 }
 
+void set_turns(TurnPlace place) {
+  turns.emplace(place);
+}
+Turns* turns_of_process() {
+  return turns ? &*turns : nullptr;
+}
+
 void send_document(std::string_view document) {
   UniqueFd fd(std::exchange(result_fd, -1));
   if (fd) write_all(fd.get(), document, "the result descriptor");
+  if (turns) turns->release();
 }
 
 void send_result(const WorkerResult& result) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "harness/base/error.hpp"
+#include "harness/measure/turns.hpp"
 #include "harness/model/sample.hpp"
 
 namespace stackheap {
@@ -14,7 +15,13 @@ namespace stackheap {
 void set_result_descriptor(int fd);
 bool has_result_descriptor();
 
-// Write the one document and close the descriptor; nothing where there is none.
+// The process's place in a ring of workers that take turns, by --turns. Set once at start.
+void set_turns(TurnPlace place);
+// Null where it takes no turns.
+Turns* turns_of_process();
+
+// Write the one document and close the descriptor; nothing where there is none. Whoever is next in
+// a ring then has the turn for good.
 void send_document(std::string_view document);
 void send_result(const WorkerResult& result);
 

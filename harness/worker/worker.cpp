@@ -37,6 +37,8 @@ window, and the time is that of the window (manual time).
   --list          describe every workload as JSON and exit
   --cell JSON     run one cell, as the driver asks for it; logs of failed samples hold the JSON
   --result-fd N   write the one JSON document to descriptor N
+  --turns IN,OUT  take turns with other workers, window by window: the turn comes by descriptor IN
+                  and goes on by OUT (the driver's way)
 
 example: stackheap-worker --benchmark_filter='heap/pair/malloc/size:64'
 )";
@@ -52,6 +54,17 @@ struct Options {
   std::fprintf(stderr, "stackheap-worker: %s\n`stackheap-worker --help` shows the usage.\n",
                message.c_str());
   std::exit(static_cast<int>(ExitCode::kUsage));
+}
+
+TurnPlace turn_place(std::string_view text) {
+  const auto parts = split(text, ',');
+  const auto in = parse_integer(parts.front());
+  const auto out = parse_integer(parts.back());
+  const auto is_descriptor = [](auto fd) { return fd && *fd >= 0 && *fd <= 1'000'000; };
+  if (parts.size() != 2 || !is_descriptor(in) || !is_descriptor(out)) {
+    usage_error("--turns needs the numbers of two descriptors, IN,OUT");
+  }
+  return {static_cast<int>(*in), static_cast<int>(*out)};
 }
 
 Options parse(int argc, char** argv) {
@@ -77,6 +90,8 @@ Options parse(int argc, char** argv) {
       const auto fd = parse_integer(value());
       if (!fd || *fd < 0 || *fd > 1'000'000) usage_error("--result-fd needs a descriptor's number");
       set_result_descriptor(static_cast<int>(*fd));
+    } else if (argument == "--turns") {
+      set_turns(turn_place(value()));
     } else if (argument.starts_with("--benchmark_") || argument.starts_with("--v=")) {
       options.benchmark_arguments.push_back(argv[i]);
     } else {
@@ -131,6 +146,8 @@ void prove(const CellRequest& request) {
 }
 
 int run_cell(const Options& options) {
+  // All of it in its turn: another's window may be open.
+  if (Turns* const turns = turns_of_process()) turns->acquire();
   prove(*options.cell);
   register_cell(*options.cell);
   struct Run {

@@ -20,9 +20,11 @@ EXPECTED = 0.05
 # Drawn in this order, each with what it is called.
 RATES = (
     ("a/a", "false positives", "12 rounds", "equal pairs, 12 rounds"),
-    ("a/a", "false positives", "adaptive", "equal pairs, adaptive"),
+    ("a/a", "false positives", "adaptive to 3 %", "equal pairs, adaptive to 3 %"),
+    ("a/a", "false positives", "adaptive to 1 %", "equal pairs, adaptive to 1 %"),
     ("family of 6", "false positives", "12 rounds", "family of 6, 12 rounds"),
-    ("family of 6", "false positives", "adaptive", "family of 6, adaptive"),
+    ("family of 6", "false positives", "adaptive to 3 %", "family of 6, adaptive to 3 %"),
+    ("family of 6", "false positives", "adaptive to 1 %", "family of 6, adaptive to 1 %"),
     ("load beside one side", "false positives", "12 rounds", "one side disturbed"),
 )
 THREADS = {"1": ("1 thread", COLOURS[0], "o"), "all": ("all CPUs", COLOURS[1], "s")}

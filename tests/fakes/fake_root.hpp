@@ -110,7 +110,8 @@ inline void write_fit_machine(FakeRoot& root) {
              " 41:       1722          0 PCI-MSIX-0000:00:04.0   1-edge      virtio3-rx\n"
              "TLB:       2137       1613   TLB shootdowns\n"
              "ERR:          0\n")
-      .write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/sda1 quiet\n")
+      .write("proc/cmdline",
+             "BOOT_IMAGE=/vmlinuz root=/dev/sda1 quiet nohz_full=2-7 transparent_hugepage=never\n")
       .write("proc/sys/kernel/osrelease", "6.1.0-13-amd64\n")
       .write("proc/sys/kernel/version", "#1 SMP PREEMPT_DYNAMIC Debian\n")
       .write("proc/sys/kernel/perf_event_paranoid", "3\n")

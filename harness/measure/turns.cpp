@@ -1,0 +1,40 @@
+#include "harness/measure/turns.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace stackheap {
+
+void Turns::acquire() {
+  if (!active() || held_) return;
+  char turn = 0;
+  while (::recv(place_.in, &turn, 1, 0) < 0 && errno == EINTR) {
+  }
+  held_ = true;
+}
+
+void Turns::release() {
+  if (!active() || !held_) return;
+  held_ = false;
+  const char turn = 1;
+  // Whoever comes next may have ended: then nobody waits for it.
+  while (::send(place_.out, &turn, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+void Turns::acquire_together(const Lane& lane, std::uint64_t number) {
+  if (!active()) return;
+  if (lane.index == 0) {
+    acquire();
+    number_.store(number, std::memory_order_release);
+    number_.notify_all();
+    return;
+  }
+  for (std::uint64_t seen = number_.load(std::memory_order_acquire); seen < number;
+       seen = number_.load(std::memory_order_acquire)) {
+    number_.wait(seen, std::memory_order_acquire);
+  }
+}
+
+}  // namespace stackheap
