@@ -63,7 +63,7 @@ def leading_sentence(folder: Folder, contests: Sequence[Contest]) -> Child:
         parts.append("In none was there one leader alone.")
     if first.best is not None:
         contest, one = first.best
-        parts += [f" Its clearest lead over {contest.baseline}: {ratio_text(one)} at ",
+        parts += [f" Its clearest lead over {contest.baseline}: {ratio_text(one)} times the baseline's {contest.metric} at ",
                   workload_link(contest.workload), comma_place(folder, contest), "."]
     return parts
 
@@ -78,7 +78,7 @@ def comma_place(folder: Folder, contest: Contest) -> str:
 
 
 def ratio_text(one: Contender) -> str:
-    return interval_text(one.ratio, one.lower, one.upper) + "\N{MULTIPLICATION SIGN}"
+    return interval_text(one.ratio, one.lower, one.upper)
 
 
 def extreme(folder: Folder, found: tuple[Contest, Contender] | None) -> Cell:
@@ -129,9 +129,9 @@ def heap_sentence(folder: Folder, contests: Sequence[Contest]) -> Child:
                    key=lambda cost: cost[0])
     if costs:
         (_, low_at, low), (_, high_at, high) = costs[0], costs[-1]
-        parts += [" Where the baseline takes none, the heap's price was from ", ratio_text(low), " (",
+        parts += [" Where the baseline takes none, the heap took from ", ratio_text(low), " times its time (",
                   low.name, " in ", workload_link(low_at.workload), comma_place(folder, low_at),
-                  ") to ", ratio_text(high), " (", high.name, " in ", workload_link(high_at.workload),
+                  ") to ", ratio_text(high), " times (", high.name, " in ", workload_link(high_at.workload),
                   comma_place(folder, high_at), ")."]
     return parts
 

@@ -10,6 +10,7 @@ from stackheap_plots.style import plain, prefixed, quantity, threads_text
 from .folder import Folder
 from .markup import Cell, Markup, element
 
+BARE = ("", "1", "count")  # units that a reader does not miss
 BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -49,12 +50,12 @@ def number_text(value: float, unit: str = "1") -> str:
     if not is_number(value):
         return ""
     if value == 0:
-        return "0" if unit in ("", "1") else f"0 {unit}"
+        return "0" if unit in BARE else f"0 {unit}"
     if unit == "B":
         return prefixed(value, 1024, BYTES)
     if unit == "1/s":
         return prefixed(value, 1000, ("/s", "k/s", "M/s", "G/s"))
-    if unit in ("", "1"):
+    if unit in BARE:
         return plain(value)
     if unit == "ns":
         return prefixed(value, 1000, ("ns", "µs", "ms", "s"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Sequence
 
 from . import known
 from .cells import is_number
@@ -80,15 +80,18 @@ def outcome_of(verdict: str, metric: str) -> str:
 def contests_of(folder: Folder) -> list[Contest]:
     table = folder.tables["comparisons.csv"]
     ranked = table[table["metric"] == table["workload"].map(folder.ranked_by)]
+    families: dict[tuple[str, str], list[Any]] = {}
+    for row in ranked.itertuples():
+        families.setdefault((row.block, row.family), []).append(row)
     contests = []
-    for (_, family), rows in ranked.groupby(["block", "family"], sort=False):
-        first = next(rows.itertuples())
-        of_allocators = not str(family).startswith("variants")
+    for (_, family), rows in families.items():
+        first = rows[0]
+        of_allocators = not family.startswith("variants")
         inverted = better_is_more(first.metric)
         baseline = first.baseline_allocator if of_allocators else first.baseline_variant
         contenders = [Contender(baseline, 1, 1, 1, EQUIVALENT, math.nan, is_floor(folder, baseline),
                                 inverted)]
-        for row in rows.itertuples():
+        for row in rows:
             name = row.candidate_allocator if of_allocators else row.candidate_variant
             contenders.append(Contender(name, row.ratio, row.lower, row.upper,
                                         outcome_of(row.verdict, row.metric), row.rounds_needed,

@@ -109,6 +109,16 @@ class Folder:
         """Anchors show the machine and compare nothing."""
         return {str(one.get("name")) for one in self.entries("workloads") if one.get("anchor")}
 
+    @cached_property
+    def short_cells(self) -> dict[str, tuple[int, int]]:
+        """Of each workload the cells that have its ranking metric, and those of them with fewer samples
+        than planned."""
+        rows = self.tables["summary.csv"]
+        rows = rows[rows["metric"] == rows["workload"].map(self.ranked_by)]
+        short = (rows["samples"] < rows["planned"]).groupby(rows["workload"])
+        return {name: (int(cells), int(few))
+                for name, cells, few in zip(short.groups, short.count(), short.sum())}
+
     def planned_blocks(self) -> Iterator[tuple[str, int, int]]:
         """Of each block its name, runnable cells and rounds."""
         for one in self.entries("plan", "blocks"):

@@ -66,14 +66,11 @@ def variants_list(workload: Workload) -> Markup:
 
 def short_cells(folder: Folder, workload: Workload) -> str:
     """Cells with fewer samples than planned are never dropped silently."""
-    rows = folder.tables["summary.csv"]
-    rows = rows[(rows["workload"] == workload.name)
-                & (rows["metric"] == folder.ranked_by[workload.name])]
-    short = int((rows["samples"] < rows["planned"]).sum())
+    cells, short = folder.short_cells.get(workload.name, (0, 0))
     if not short:
         return ""
-    return (f"{folder.name}: {short} of {len(rows)} cells have fewer samples than rounds were planned; "
-            "hover, or the table, tells how many. ")
+    return (f"{folder.name}: {short} of {cells} cells have fewer samples than rounds were planned; hover, "
+            "or the table, tells how many. ")
 
 
 def with_role(folders: Sequence[Folder], role: str) -> list[Workload]:
@@ -209,8 +206,9 @@ def latency(folders: Sequence[Folder]) -> Markup:
     return section("latency", "Latency", paragraph(
         "The share of single operations that took longer than a time, on a logarithmic scale, so that "
         "the tail shows. Curves are the histograms of all rounds added up, down to 100 operations; the "
-        "points, with intervals over rounds, are the quantiles of summary.csv. Closed-loop service time, "
-        "the timer's own cost in it."),
+        "points, with intervals, are medians over rounds, from summary.csv. Where a curve leaves its "
+        "points, few rounds had a longer tail than most. Closed-loop service time, the timer's own cost "
+        "in it."),
         *per_workload(with_role(folders, "latency"), "latency",
                       "No workload of this run times single operations."))
 

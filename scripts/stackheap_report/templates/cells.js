@@ -20,8 +20,8 @@ class CellsFigure extends Figure {
     this.groups = this.findGroups();
     this.metrics = unique(this.runs.flatMap((one) => one.metricsOf(name)))
       .sort((a, b) => (b === workload.ranked_by) - (a === workload.ranked_by) || a.localeCompare(b));
-    this.chosen = { metric: this.metrics[0], group: this.usualGroup(), show: "value", along: this.usualAlong(),
-      value: String(this.values[this.values.length >> 1] ?? ""), threads: String(usualThreads(this.threads, run.cpus)) };
+    this.chosen = { metric: this.metrics[0], group: this.usualGroup(), show: "value", along: "choices", ...this.usualPlace(run) };
+    this.chosen.along = this.usualAlong(run);
     this.addControls(run);
   }
 
@@ -35,12 +35,36 @@ class CellsFigure extends Figure {
 
   usualGroup() {
     const ofVariants = ["stack-against-heap", "stack-kinds"].some((role) => this.workload.roles.includes(role));
-    return (ofVariants && this.groups.find((group) => !group.variant) || this.groups[0]).value;
+    const ofAllocators = this.groups.find((group) => group.variant === this.workload.baseline);
+    return ((!ofVariants && ofAllocators) || this.groups.find((group) => !group.variant) || this.groups[0]).value;
   }
 
-  usualAlong() {
-    if (this.values.length > 2) return "parameter";
-    return this.threads.length > 2 ? "threads" : "choices";
+  // Where most choices have a value of the metric; of such places the one with the usual threads.
+  usualPlace(run) {
+    const { variant } = this.groups.find((group) => group.value === this.usualGroup());
+    const usual = usualThreads(this.threads, run.cpus);
+    const counts = new Map();
+    for (const cell of run.cellsOf(this.name)) {
+      if (!run.estimate(this.metrics[0], cell) || (variant && cell.variant !== variant)) continue;
+      const place = JSON.stringify([cell.value, cell.threads]);
+      counts.set(place, (counts.get(place) || (cell.threads === usual ? 0.5 : 0)) + 1);
+    }
+    const best = [...counts].sort(([, a], [, b]) => b - a)[0];
+    const [value, threads] = best ? JSON.parse(best[0]) : [this.values[0] ?? null, usual];
+    return { value: String(value ?? ""), threads: String(threads) };
+  }
+
+  // Along what has several values in this place; a line of one point is none.
+  usualAlong(run) {
+    const longest = (along) => {
+      const kept = this.chosen.along;
+      this.chosen.along = along;
+      const most = Math.max(0, ...[...this.series(run).values()].map((cells) => cells.filter((cell) => run.estimate(this.chosen.metric, cell)).length));
+      this.chosen.along = kept;
+      return most;
+    };
+    if (longest("parameter") > 2) return "parameter";
+    return longest("threads") > 2 ? "threads" : "choices";
   }
 
   addControls(run) {

@@ -51,6 +51,8 @@ class Figure {
       shareRanges(described);
       for (const [place, pane] of this.panes.entries()) {
         const { traces, layout } = described[place];
+        // Of the element too: plotly takes its size from there when the window changes.
+        pane.plot.style.height = `${traces.length ? layout.height : 0}px`;
         await library.react(pane.plot, traces, frame(layout, theme), CONFIG);
       }
       this.described = described;
@@ -134,7 +136,7 @@ function frame(layout, theme) {
     title: { font: { color: theme.ink, size: 12 } }, automargin: true, fixedrange: true, zeroline: false };
   const merged = (own) => ({ ...axis, ...own, title: { ...axis.title, ...(typeof own?.title === "object" ? own.title : {}) }, span: undefined, unit: undefined, log: undefined, reversed: undefined });
   return {
-    showlegend: false, height: 320, margin: { l: 8, r: 14, t: 10, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    showlegend: false, margin: { l: 8, r: 14, t: 10, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", color: theme.ink, size: 12 }, hovermode: "closest", hoverdistance: 30, dragmode: false,
     hoverlabel: { bgcolor: theme.paper, bordercolor: theme.muted, font: { color: theme.ink, family: "system-ui, sans-serif" }, align: "left" },
     ...layout, xaxis: merged(layout.xaxis), yaxis: merged(layout.yaxis),
