@@ -140,8 +140,11 @@ class ReportRun(Synthetic):
         self.add_metrics()
         for name, rows in (("summary", self.summary), ("comparisons", self.comparisons),
                            ("scaling", self.scaling_rows()), ("twins", self.twin_rows()),
-                           ("claims", CLAIMS), ("claim_tests", [CLAIM_TEST])):
+                           ("claims", CLAIMS), ("claim_tests", self.claim_tests())):
             write_csv(self.folder / f"{name}.csv", known.columns(f"{name}.csv"), rows)
+
+    def claim_tests(self) -> list[dict[str, Any]]:
+        return [CLAIM_TEST] if any(kind.name == CLAIM_TEST["workload"] for kind in self.kinds) else []
 
     def add_metrics(self) -> None:
         for kind, row in list(self.cells()):

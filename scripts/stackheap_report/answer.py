@@ -8,11 +8,12 @@ from typing import Sequence
 
 from .cells import interval_cell, interval_text, is_number, place_text, workload_link
 from .contests import (BETTER, EQUIVALENT, UNRESOLVED, WORSE, Contender, Contest, Standing,
-                       contests_of, standings)
+                       contests_of, nearer_bound, standings)
 from .folder import FAILURES, PLACE, Folder
 from .markup import Cell, Child, Field, Markup, details, element, joined, paragraph, table, words
 from .own_error import twins_sentence
 
+ROLE = "stack-against-heap"
 NAMED = 3  # so many leaders stand in one field
 
 
@@ -31,7 +32,8 @@ def answer(folder: Folder) -> Markup:
     variants = [contest for contest in contests if not contest.of_allocators]
     if variants:
         parts += [element("h3", "Where from: stack, arena, heap, stacks of one's own"),
-                  paragraph(heap_sentence(folder, variants)), winners(folder, variants)]
+                  paragraph(heap_sentence(folder, variants)), by_workload(folder, variants),
+                  details("Every comparison of variants, and who leads it", winners(folder, variants))]
     if contests:
         parts += [element("h3", "How certain"), certainty(folder, contests)]
     parts += [element("h3", "What could not be told"), element("ul", [
@@ -111,18 +113,17 @@ def scoreboard(folder: Folder, contests: Sequence[Contest]) -> Markup:
 
 
 def heap_sentence(folder: Folder, contests: Sequence[Contest]) -> Child:
-    """How often memory without the heap leads where both kinds stand side by side, and what the heap
-    costs there."""
-    mixed = [contest for contest in contests if contest.told and len(
-        {folder.workloads[contest.workload].uses_heap(one.name) for one in contest.contenders}) == 2]
+    """How often memory without the heap leads, and what the heap costs there."""
+    mixed = [contest for contest in contests
+             if contest.told and ROLE in folder.workloads[contest.workload].roles]
     if not mixed:
-        return "No workload of this run sets heap and no heap side by side with rounds enough."
+        return "No workload of this run sets the heap against the stack with rounds enough."
     without = [contest for contest in mixed
                if not any(uses_heap(folder, contest, one) for one in contest.leaders)]
     parts: list[Child] = [
-        f"In {len(mixed)} comparisons ways with and without the heap stand side by side. Ways that take "
-        f"no heap memory led {len(without)} of them; in the others a way that takes heap memory led, "
-        "or could not be told from the leader."]
+        f"{len(mixed)} comparisons set the heap against the stack and arenas. In {len(without)} of them "
+        "only ways that take no heap memory led; in the others one that takes it led, or could not be "
+        "told from the leader."]
     costs = sorted(((one.ratio, contest, one) for contest in mixed for one in contest.contenders
                     if contest.is_time and not folder.workloads[contest.workload].uses_heap(contest.baseline)
                     and uses_heap(folder, contest, one) and one.outcome in (BETTER, WORSE)),
@@ -140,12 +141,37 @@ def uses_heap(folder: Folder, contest: Contest, one: Contender) -> bool:
     return folder.workloads[contest.workload].uses_heap(one.name)
 
 
-def winners(folder: Folder, contests: Sequence[Contest]) -> Markup:
-    """One row per workload and family; what differs between its places is counted."""
-    groups: dict[tuple[str, str], list[Contest]] = defaultdict(list)
+def by_workload(folder: Folder, contests: Sequence[Contest]) -> Markup:
+    """One row per workload; who leads at how many of its places, and the leads that are clearest."""
+    groups: dict[str, list[Contest]] = defaultdict(list)
     for contest in contests:
-        groups[contest.workload, contest.variant].append(contest)
-    rows = [winner_row(folder, contest) for group in groups.values() for contest in group]
+        groups[contest.workload].append(contest)
+    rows: list[list[Field]] = []
+    for name, group in groups.items():
+        leads = Counter(" = ".join(one.name for one in contest.leaders[:NAMED])
+                        + (" = \N{HORIZONTAL ELLIPSIS}" if len(contest.leaders) > NAMED else "")
+                        or "too few rounds" for contest in group)
+        found = standings(group, floors=False)
+        best = max((s for s in found if s.best), key=lambda s: nearer_bound(s.best[1]), default=None)
+        worst = max((s for s in found if s.worst), key=lambda s: nearer_bound(s.worst[1]), default=None)
+        rows.append([workload_link(name), [[element("br") if place else "", element("strong", who),
+                                            f": {times} of {len(group)}"]
+                                           for place, (who, times) in enumerate(leads.most_common())],
+                     group[0].baseline, named_extreme(folder, best and best.name, best and best.best),
+                     named_extreme(folder, worst and worst.name, worst and worst.worst),
+                     group[0].metric])
+    return table(("workload", "leads at its values and threads", "baseline", "clearest gain over it",
+                  "clearest loss", "by"), rows,
+                 "Variants by workload; names joined by = cannot be told apart, ratios are to the baseline")
+
+
+def named_extreme(folder: Folder, name: str | None, found: tuple[Contest, Contender] | None) -> Cell:
+    cell = extreme(folder, found)
+    return Cell([name, " ", cell.child], cell.key) if found else cell
+
+
+def winners(folder: Folder, contests: Sequence[Contest]) -> Markup:
+    rows = [winner_row(folder, contest) for contest in contests]
     return table(("workload", "of", "where", "leads", "ratio to the baseline", "baseline",
                   "next or tied", "by"), rows,
                  "Leaders: choices that no other is certainly better than; several: they cannot be told "

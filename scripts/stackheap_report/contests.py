@@ -96,6 +96,8 @@ def contests_of(folder: Folder) -> list[Contest]:
             contenders.append(Contender(name, row.ratio, row.lower, row.upper,
                                         outcome_of(row.verdict, row.metric), row.rounds_needed,
                                         is_floor(folder, name), inverted))
+        if sum(not one.floor for one in contenders) < 2:
+            continue  # against the loop alone there is nothing to choose
         contests.append(Contest(first.workload, first.parameter_value, first.threads, first.metric,
                                 first.baseline_variant if of_allocators else "", baseline, contenders,
                                 leaders_of(contenders)))
@@ -129,11 +131,13 @@ class Standing:
     worst: tuple[Contest, Contender] | None = None
 
 
-def standings(contests: Iterable[Contest]) -> list[Standing]:
-    """Best first: by contests led alone, then by those led at all."""
+def standings(contests: Iterable[Contest], floors: bool = True) -> list[Standing]:
+    """Best first: by contests led alone, then by those led at all; floors too unless told."""
     found: dict[str, Standing] = {}
     for contest in contests:
         for one in contest.contenders:
+            if one.floor and not floors:
+                continue
             standing = found.setdefault(one.name, Standing(one.name))
             standing.contests += 1
             if one in contest.leaders:

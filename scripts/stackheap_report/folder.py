@@ -110,6 +110,15 @@ class Folder:
         return {str(one.get("name")) for one in self.entries("workloads") if one.get("anchor")}
 
     @cached_property
+    def measured(self) -> list[str]:
+        """The workloads that it has samples or estimates of, without anchors, in the order of its
+        files."""
+        names = dict.fromkeys((*self.tables["summary.csv"]["workload"].unique(),
+                               *self.samples["workload"].unique()))
+        return [name for name in names
+                if name in self.workloads and name not in self.hidden_workloads]
+
+    @cached_property
     def short_cells(self) -> dict[str, tuple[int, int]]:
         """Of each workload the cells that have its ranking metric, and those of them with fewer samples
         than planned."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import Iterable, Sequence, Union
 
+MOST_OPEN_ROWS = 40
 VOID = frozenset(("br", "meta", "hr", "input", "col"))
 
 
@@ -81,10 +82,10 @@ class Cell:
 Field = Union[Child, Cell]
 
 
-def table(header: Sequence[Child], rows: Iterable[Sequence[Field]], caption: str = "",
-          numbers: Sequence[int] = (), class_: str = "", sortable: bool = True) -> Markup:
-    """`numbers`: the columns that hold numbers, aligned to the right. Each heading of a sortable table
-    becomes a button; a field's key, where it has one, decides its place."""
+def table(header: Sequence[Child], rows: Sequence[Sequence[Field]], caption: str,
+          numbers: Sequence[int] = (), class_: str = "") -> Markup:
+    """A sortable table; a long one is closed until it is asked for. `numbers`: the columns that hold
+    numbers, aligned to the right. A field's key, where it has one, decides its place."""
 
     def field(place: int, value: Field) -> Markup:
         cell = value if isinstance(value, Cell) else Cell(value)
@@ -97,11 +98,11 @@ def table(header: Sequence[Child], rows: Iterable[Sequence[Field]], caption: str
         for place, name in enumerate(header)]))
     body = element("tbody", [
         element("tr", [field(place, value) for place, value in enumerate(row)]) for row in rows])
-    told = element("caption", caption) if caption else None
-    classes = " ".join(filter(None, ("sortable" if sortable else "", class_)))
+    whole = element("table", element("caption", caption), head, body,
+                    class_=f"sortable {class_}".rstrip())
     # A wide table scrolls by itself; the keyboard has to be able to reach it.
-    return element("div", element("table", told, head, body, class_=classes or None),
-                   class_="scroll", tabindex="0", role="region", aria_label=caption or "table")
+    region = element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return region if len(rows) <= MOST_OPEN_ROWS else details(f"{caption}: {len(rows):,} rows", region)
 
 
 def details(summary: Child, *children: Child, **attributes: object) -> Markup:

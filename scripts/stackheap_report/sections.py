@@ -22,14 +22,12 @@ def figure(kind: str, workload: str = "") -> Markup:
 
 
 def measured(folders: Sequence[Folder]) -> list[Workload]:
-    """The workloads that any run has samples of, in the order of its files."""
-    names: dict[str, Workload] = {}
+    """The workloads that any of the runs has."""
+    found: dict[str, Workload] = {}
     for folder in folders:
-        for source in (folder.tables["summary.csv"]["workload"], folder.samples["workload"]):
-            for name in source.unique():
-                if name not in folder.hidden_workloads and name in folder.workloads:
-                    names.setdefault(name, folder.workloads[name])
-    return list(names.values())
+        for name in folder.measured:
+            found.setdefault(name, folder.workloads[name])
+    return list(found.values())
 
 
 def workloads(folders: Sequence[Folder]) -> Markup:
@@ -183,15 +181,13 @@ def machines(folders: Sequence[Folder]) -> Markup | None:
 
 
 def memory(folders: Sequence[Folder]) -> Markup:
-    found = [workload for workload in measured(folders) if any(
-        workload.name in folder.tables["summary.csv"]["workload"].values for folder in folders)]
     dense = with_role(folders, "resident-per-live")
     parts: list[Child] = [paragraph(
         "Resident memory over time. A line is the median over rounds, in bins of time from the moment "
         "when everything was freed; the band reaches from the lowest to the highest reading.")]
     parts += per_workload(with_role(folders, "memory-timeline"), "timeline",
                           "No workload of this run is watched over time.")
-    if found:
+    if any(not folder.tables["summary.csv"].empty for folder in folders):
         parts.append(section("time-against-memory", "Time against memory", paragraph(
             "Towards the lower left is better; where intervals overlap, nothing is said."),
             figure("pareto"), level=3))

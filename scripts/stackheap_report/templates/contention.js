@@ -35,7 +35,7 @@ class ContentionFigure extends Figure {
     const hover = (bar, text) => `<b>${plotText(bar.label)}</b><br>${plotText(text)}`;
     const traces = PARTS.map(([metric, title, colour, pattern], part) => ({
       type: "bar", orientation: "h", name: title, y: labels, x: bars.map((bar) => bar.parts[part]?.value ?? null),
-      marker: { color: toned(colour, theme), pattern: { shape: pattern, fgcolor: theme.paper, size: 5 } }, hovertemplate: "%{customdata}<extra></extra>",
+      marker: { color: toned(colour, theme), pattern: { shape: pattern, fgcolor: theme.paper, bgcolor: toned(colour, theme), size: 6, solidity: 0.25 } }, hovertemplate: "%{customdata}<extra></extra>",
       customdata: bars.map((bar) => (bar.parts[part] ? hover(bar, `${title}: ${intervalText(bar.parts[part].value, bar.parts[part], "ns")}, ${bar.parts[part].samples} of ${bar.parts[part].planned} samples`) : "")) }));
     const whole = bars.filter((bar) => bar.total);
     traces.push({ type: "scatter", mode: "markers", name: TOTAL, y: whole.map((bar) => plotText(bar.label)), x: whole.map((bar) => bar.total.value),

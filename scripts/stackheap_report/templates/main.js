@@ -54,16 +54,20 @@ function startMenu() {
   });
 }
 
-// On paper: light, all figures drawn, the tests of claims open.
+// On paper: light, all figures drawn, everything open but logs and the numbers of figures.
 function startPrinting() {
   let before = "auto";
+  let closed = [];
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
     setTheme("light");
+    closed = [...document.querySelectorAll("main details:not([open]):not(.log)")].filter((part) => !part.closest(".figure"));
+    for (const part of closed) part.open = true;
     figures.forEach((figure) => figure.draw());
   });
   addEventListener("afterprint", () => {
     setTheme(before);
+    for (const part of closed) part.open = false;
     redrawAll();
   });
 }
