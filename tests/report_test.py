@@ -24,7 +24,8 @@ PAIR = '[data-figure="cells"][data-workload="made/pair"]'
 TRACES = """const root = document.querySelector(arguments[0]);
 return figures.find((figure) => figure.root === root).panes.map((pane) => pane.plot.data.map((trace) => (
   {name: trace.name, x: trace.x, y: trace.y, error: trace.error_x, colour: trace.marker && trace.marker.color})));"""
-SETTLED = "return figures.every((figure) => !figure.wanted || figure.drawn)"
+SETTLED = """return Promise.all(figures.map((figure) => figure.turn)).then(() => (
+  figures.every((figure) => !figure.wanted || figure.drawn)))"""
 
 
 class Page(unittest.TestCase):

@@ -18,30 +18,38 @@ NAMED = 3  # so many leaders stand in one field
 
 
 def answer(folder: Folder) -> Markup:
+    """In a few sentences first, then in tables."""
     contests = contests_of(folder)
-    parts: list[Child] = []
     if not contests:
-        parts.append(paragraph("This run compares nothing: it has no row in comparisons.csv."))
+        return Markup(joined("", [paragraph("This run compares nothing: it has no row in "
+                                            "comparisons.csv."), gaps(folder, contests)]))
+    short: list[Child] = []
+    tables: list[Child] = []
+    for title, some in by_question(contests):
+        if not some:
+            continue
+        of_allocators = some[0].of_allocators
+        sentence = (leading_sentence if of_allocators else heap_sentence)(folder, some)
+        short.append([element("strong", f"{title}. "), sentence])
+        tables += [element("h3", title), (scoreboard if of_allocators else by_workload)(folder, some),
+                   winners(folder, some)]
+    short.append([element("strong", "Certainty. "), certainty(folder, contests)])
+    return Markup(joined("", [element("ul", [element("li", one) for one in short], class_="short"),
+                              gaps(folder, contests), tables]))
+
+
+def by_question(contests: Sequence[Contest]) -> list[tuple[str, list[Contest]]]:
     allocators = [contest for contest in contests if contest.of_allocators]
-    for title, wanted in (("Time, by allocator", True), ("Memory and other quantities, by allocator",
-                                                         False)):
-        some = [contest for contest in allocators if contest.is_time == wanted]
-        if some:
-            parts += [element("h3", title), paragraph(leading_sentence(folder, some)),
-                      scoreboard(folder, some)]
-    variants = [contest for contest in contests if not contest.of_allocators]
-    if variants:
-        parts += [element("h3", "Where from: stack, arena, heap, stacks of one's own"),
-                  paragraph(heap_sentence(folder, variants)), by_workload(folder, variants),
-                  details("Every comparison of variants, and who leads it", winners(folder, variants))]
-    if contests:
-        parts += [element("h3", "How certain"), certainty(folder, contests)]
-    parts += [element("h3", "What could not be told"), element("ul", [
-        element("li", one) for one in untold(folder, contests)])]
-    if allocators:
-        parts.append(details("Every comparison of allocators, and who leads it",
-                             winners(folder, allocators)))
-    return Markup(joined("", parts))
+    return [("Time, by allocator", [contest for contest in allocators if contest.is_time]),
+            ("Memory and other quantities, by allocator",
+             [contest for contest in allocators if not contest.is_time]),
+            ("Stack, arena, heap and kinds of stack",
+             [contest for contest in contests if not contest.of_allocators])]
+
+
+def gaps(folder: Folder, contests: Sequence[Contest]) -> Markup:
+    return joined("", [element("h3", "What could not be told"), element("ul", [
+        element("li", one) for one in untold(folder, contests)])])
 
 
 def leading_sentence(folder: Folder, contests: Sequence[Contest]) -> Child:
@@ -174,8 +182,8 @@ def winners(folder: Folder, contests: Sequence[Contest]) -> Markup:
     rows = [winner_row(folder, contest) for contest in contests]
     return table(("workload", "of", "where", "leads", "ratio to the baseline", "baseline",
                   "next or tied", "by"), rows,
-                 "Leaders: choices that no other is certainly better than; several: they cannot be told "
-                 "apart")
+                 f"Every comparison of {'allocators' if contests[0].of_allocators else 'variants'}; several "
+                 "leaders cannot be told apart")
 
 
 def winner_row(folder: Folder, contest: Contest) -> list[Field]:
@@ -213,17 +221,16 @@ def lead_ratio(contest: Contest, first: Contender | None) -> Cell:
     return interval_cell(first.ratio, first.lower, first.upper)
 
 
-def certainty(folder: Folder, contests: Sequence[Contest]) -> Markup:
+def certainty(folder: Folder, contests: Sequence[Contest]) -> list[Child]:
     told = [contest for contest in contests if contest.told]
     alone = sum(len(contest.leaders) == 1 for contest in told)
     rounds = folder.info.get("rounds")
-    parts: list[Child] = [
+    return [
         f"{alone} of {len(contests)} comparisons have one leader. Every interval here is one of a family "
         "(one workload, value and number of threads), and all of a family hold together with 95 % "
         "certainty; two choices are told apart where these intervals do not overlap. ",
         f"Each cell was measured in {rounds} interleaved rounds of fresh processes. " if rounds else "",
         twins_sentence(folder)]
-    return paragraph(parts)
 
 
 def untold(folder: Folder, contests: Sequence[Contest]) -> list[Child]:

@@ -23,8 +23,9 @@ from .markup import Child, Markup, element, joined, paragraph, section
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 STYLES = ("page.css", "figures.css", "print.css")
-SCRIPTS = ("base.js", "store.js", "tables.js", "theme.js", "charts.js", "controls.js", "cells.js",
-           "contention.js", "pareto.js", "timeline.js", "latency.js", "own-error.js", "main.js")
+SCRIPTS = ("base.js", "store.js", "tables.js", "theme.js", "charts.js", "controls.js",
+           "cells-choice.js", "cells.js", "contention.js", "pareto.js", "timeline.js", "latency.js",
+           "own-error.js", "main.js")
 LEVEL = 9
 DEBIAN_PLOTLY = Path("/usr/share/python3-plotly/plotly.js")
 

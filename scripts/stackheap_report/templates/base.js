@@ -17,6 +17,15 @@ function plotText(text) {
   return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
+// What stands beside a point: the name in bold, then lines of text.
+function hoverText(name, ...lines) {
+  return [`<b>${plotText(name)}</b>`, ...lines.map(plotText)].join("<br>");
+}
+
+function sampleText(row) {
+  return `${row.samples} of ${row.planned} samples`;
+}
+
 // Three significant digits, whole numbers as they are.
 function plain(value) {
   if (value === 0) return "0";
@@ -26,9 +35,9 @@ function plain(value) {
 }
 
 const PREFIXES = {
-  "B": [1024, ["B", "KiB", "MiB", "GiB", "TiB"]],
+  B: [1024, ["B", "KiB", "MiB", "GiB", "TiB"]],
   "1/s": [1000, ["/s", "k/s", "M/s", "G/s"]],
-  "ns": [1000, ["ns", "\u00b5s", "ms", "s"]],
+  ns: [1000, ["ns", "\u00b5s", "ms", "s"]],
 };
 
 // "12.4 ns", "3.2 MiB"
@@ -69,7 +78,7 @@ function metricOf(name) {
 }
 
 function metricTitle(name) {
-  const unit = { "1/s": "operations / s", "1": "", "": "", "B": "bytes" }[metricOf(name).unit];
+  const unit = { "1/s": "operations / s", 1: "", "": "", B: "bytes" }[metricOf(name).unit];
   const shown = unit === undefined ? metricOf(name).unit : unit;
   return shown ? `${name} (${shown})` : name;
 }

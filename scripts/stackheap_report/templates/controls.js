@@ -2,15 +2,21 @@
 
 // options: [{value, text, title?}]. Hidden where there is nothing to choose.
 function selectControl(figure, label, options, chosen, change) {
-  const select = el("select", { onchange: () => {
-    change(select.value);
-    figure.redraw();
-  } });
-  const control = { set(list, value) {
-    select.replaceChildren(...list.map((one) => el("option", { value: one.value, title: one.title }, one.text)));
-    select.value = value;
-    field.hidden = list.length < 2;
-  } };
+  const select = el("select", {
+    onchange: () => {
+      change(select.value);
+      figure.redraw();
+    },
+  });
+  const control = {
+    set(list, value) {
+      select.replaceChildren(
+        ...list.map((one) => el("option", { value: one.value, title: one.title }, one.text)),
+      );
+      select.value = value;
+      field.hidden = list.length < 2;
+    },
+  };
   const field = el("label", { class: "tool" }, `${label} `, select);
   figure.controls.append(field);
   control.set(options, chosen);
@@ -19,17 +25,33 @@ function selectControl(figure, label, options, chosen, change) {
 
 // Buttons that switch names on and off. entries: [{name, look, title?}]; hidden: a set of names.
 function chips(root, entries, hidden, change) {
-  root.replaceChildren(...entries.map(({ name, look, title }) => {
-    const button = el("button", { type: "button", class: "chip", "aria-pressed": String(!hidden.has(name)), "data-name": name, title },
-      el("span", { class: "glyph", style: `color:${look.colour}`, "aria-hidden": "true" }, GLYPHS[look.symbol] || "\u25cf"), name);
-    button.addEventListener("click", () => {
-      if (hidden.has(name)) hidden.delete(name);
-      else hidden.add(name);
-      button.setAttribute("aria-pressed", String(!hidden.has(name)));
-      change();
-    });
-    return button;
-  }));
+  root.replaceChildren(
+    ...entries.map(({ name, look, title }) => {
+      const button = el(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          "aria-pressed": String(!hidden.has(name)),
+          "data-name": name,
+          title,
+        },
+        el(
+          "span",
+          { class: "glyph", style: `color:${look.colour}`, "aria-hidden": "true" },
+          GLYPHS[look.symbol] || "\u25cf",
+        ),
+        name,
+      );
+      button.addEventListener("click", () => {
+        if (hidden.has(name)) hidden.delete(name);
+        else hidden.add(name);
+        button.setAttribute("aria-pressed", String(!hidden.has(name)));
+        change();
+      });
+      return button;
+    }),
+  );
 }
 
 function valueOptions(workload, values) {
@@ -37,7 +59,10 @@ function valueOptions(workload, values) {
 }
 
 function threadOptions(counts, cpus) {
-  return counts.map((count) => ({ value: String(count), text: `${count}${cpus && count > cpus ? " (more than CPUs)" : ""}` }));
+  return counts.map((count) => ({
+    value: String(count),
+    text: `${count}${cpus && count > cpus ? " (more than CPUs)" : ""}`,
+  }));
 }
 
 const ascending = (a, b) => a - b;

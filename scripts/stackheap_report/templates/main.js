@@ -12,13 +12,24 @@ const KINDS = {
 
 function drawAllocators() {
   const theme = colours();
-  chips(document.getElementById("allocators"), numbers.allocators.map((name) => ({ name, look: lookAt(allocatorPlace(name), theme),
-    title: numbers.runs.some((run) => run.data.floors.includes(name)) ? "a floor, not a choice" : undefined })), state.hidden, showAllocators);
+  chips(
+    document.getElementById("allocators"),
+    numbers.allocators.map((name) => ({
+      name,
+      look: lookAt(allocatorPlace(name), theme),
+      title: numbers.runs.some((run) => run.data.floors.includes(name))
+        ? "a floor, not a choice"
+        : undefined,
+    })),
+    state.hidden,
+    showAllocators,
+  );
 }
 
 // Every figure follows, and every set of buttons shows it.
 function showAllocators() {
-  for (const button of document.querySelectorAll("#allocators .chip")) button.setAttribute("aria-pressed", String(!state.hidden.has(button.dataset.name)));
+  for (const button of document.querySelectorAll("#allocators .chip"))
+    button.setAttribute("aria-pressed", String(!state.hidden.has(button.dataset.name)));
   return redrawAll();
 }
 
@@ -35,7 +46,8 @@ function startBaseline() {
 
 // A link may point into a part that is closed.
 function openTarget() {
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target =
+    location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
   for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
   target.scrollIntoView();
@@ -61,7 +73,9 @@ function startPrinting() {
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
     setTheme("light");
-    closed = [...document.querySelectorAll("main details:not([open]):not(.log)")].filter((part) => !part.closest(".figure"));
+    closed = [...document.querySelectorAll("main details:not([open]):not(.log)")].filter(
+      (part) => !part.closest(".figure"),
+    );
     for (const part of closed) part.open = true;
     figures.forEach((figure) => figure.draw());
   });

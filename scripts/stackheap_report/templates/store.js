@@ -8,7 +8,9 @@ const state = {
 
 async function unpacked(id) {
   if (typeof DecompressionStream === "undefined") {
-    throw new Error("this browser has no DecompressionStream; Chromium 80, Firefox 113, Safari 16.4 or newer draw the figures");
+    throw new Error(
+      "this browser has no DecompressionStream; Chromium 80, Firefox 113 or Safari 16.4 has it",
+    );
   }
   const text = document.getElementById(id).textContent;
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -38,7 +40,10 @@ class Run {
       this.byWorkload.get(cell.workload).push(cell);
     }
     this.estimates = rowsByMetric(data.estimates, (at) => data.metrics[at]);
-    this.ratios = rowsByMetric(data.ratios, (at, row) => `${data.ratios.of_variants[row]} ${data.metrics[at]}`);
+    this.ratios = rowsByMetric(
+      data.ratios,
+      (at, row) => `${data.ratios.of_variants[row]} ${data.metrics[at]}`,
+    );
   }
 
   cellsOf(workload) {
@@ -49,7 +54,13 @@ class Run {
     const row = this.estimates.get(metric)?.get(cell.index);
     if (row === undefined) return null;
     const e = this.data.estimates;
-    return { value: e.estimate[row], lower: e.lower[row], upper: e.upper[row], samples: e.samples[row], planned: e.planned[row] };
+    return {
+      value: e.estimate[row],
+      lower: e.lower[row],
+      upper: e.upper[row],
+      samples: e.samples[row],
+      planned: e.planned[row],
+    };
   }
 
   // Against the run's baseline and no other: these are the only pairs that have an interval.
@@ -58,15 +69,22 @@ class Run {
     if (row === undefined) return null;
     const r = this.data.ratios;
     return {
-      value: r.ratio[row], lower: r.lower[row], upper: r.upper[row], samples: r.rounds[row],
-      confidence: r.confidence[row], verdict: numbers.verdicts[r.verdict[row]] || "", needed: r.needed[row],
+      value: r.ratio[row],
+      lower: r.lower[row],
+      upper: r.upper[row],
+      samples: r.rounds[row],
+      confidence: r.confidence[row],
+      verdict: numbers.verdicts[r.verdict[row]] || "",
+      needed: r.needed[row],
       against: this.cells[r.baseline[row]],
     };
   }
 
   metricsOf(workload) {
     const cells = new Set(this.cellsOf(workload).map((cell) => cell.index));
-    return [...this.estimates].filter(([, rows]) => [...cells].some((index) => rows.has(index))).map(([name]) => name);
+    return [...this.estimates]
+      .filter(([, rows]) => [...cells].some((index) => rows.has(index)))
+      .map(([name]) => name);
   }
 }
 

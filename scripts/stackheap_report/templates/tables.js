@@ -37,14 +37,42 @@ function makeSortable(table) {
 // header: names; rows: arrays of text or {text, key}.
 function dataTable(caption, header, rows) {
   const body = el("tbody", {});
-  const table = el("table", { class: "sortable" }, el("caption", {}, caption),
-    el("thead", {}, el("tr", {}, header.map((name) => el("th", { scope: "col" }, name)))), body);
-  const show = (some) => body.append(...some.map((row) => el("tr", {}, row.map((field) => (
-    field !== null && typeof field === "object" ? el("td", { "data-key": field.key === null ? "" : field.key, class: "number" }, field.text)
-      : el("td", {}, String(field)))))));
+  const table = el(
+    "table",
+    { class: "sortable" },
+    el("caption", {}, caption),
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        header.map((name) => el("th", { scope: "col" }, name)),
+      ),
+    ),
+    body,
+  );
+  const show = (some) =>
+    body.append(
+      ...some.map((row) =>
+        el(
+          "tr",
+          {},
+          row.map((field) =>
+            field !== null && typeof field === "object"
+              ? el("td", { "data-key": field.key === null ? "" : field.key, class: "number" }, field.text)
+              : el("td", {}, String(field)),
+          ),
+        ),
+      ),
+    );
   show(rows.slice(0, ROWS_AT_ONCE));
   makeSortable(table);
-  const region = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table);
+  const region = el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    table,
+  );
   if (rows.length <= ROWS_AT_ONCE) return region;
   const more = el("button", { type: "button" }, `show all ${rows.length.toLocaleString("en")} rows`);
   more.addEventListener("click", () => {

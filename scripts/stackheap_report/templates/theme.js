@@ -39,7 +39,14 @@ function startTheme(redraw) {
 function colours() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  return { ink: of("ink"), muted: of("muted"), grid: of("grid"), paper: of("paper"), band: of("band"), dark: of("scheme") === "dark" };
+  return {
+    ink: of("ink"),
+    muted: of("muted"),
+    grid: of("grid"),
+    paper: of("paper"),
+    band: of("band"),
+    dark: of("scheme") === "dark",
+  };
 }
 
 // The palette was chosen for white paper; on a dark page it is mixed with white.
@@ -54,8 +61,24 @@ function lookAt(place, theme) {
   if (place === 0) return { colour: theme.ink, symbol: "circle", dash: "solid" };
   const { colours: list, symbols, dashes } = numbers.palette;
   const at = place - 1;
-  return { colour: toned(list[at % list.length], theme), symbol: symbols[at % symbols.length], dash: dashes[at % dashes.length] };
+  return {
+    colour: toned(list[at % list.length], theme),
+    symbol: symbols[at % symbols.length],
+    dash: dashes[at % dashes.length],
+  };
 }
 
-const GLYPHS = { "circle": "\u25cf", "square": "\u25a0", "triangle-up": "\u25b2", "diamond": "\u25c6", "triangle-down": "\u25bc",
-  "cross": "\u271a", "x": "\u2716", "triangle-left": "\u25c0", "triangle-right": "\u25b6", "pentagon": "\u2b1f", "hexagon": "\u2b22", "star": "\u2605" };
+const GLYPHS = {
+  circle: "\u25cf",
+  square: "\u25a0",
+  "triangle-up": "\u25b2",
+  diamond: "\u25c6",
+  "triangle-down": "\u25bc",
+  cross: "\u271a",
+  x: "\u2716",
+  "triangle-left": "\u25c0",
+  "triangle-right": "\u25b6",
+  pentagon: "\u2b1f",
+  hexagon: "\u2b22",
+  star: "\u2605",
+};
