@@ -74,8 +74,8 @@ class ThePage(ReportCase):
         self.edit("comparisons.csv", lambda content: content.replace(b",slower,", b",unresolved,40"))
         said = self.words()
         pairs = sum(row["metric"] == "ns_per_op" for row in rows_of(self.folder / "comparisons.csv"))
-        self.assertIn(f"{pairs} of {pairs} pairs are unresolved", said)
-        self.assertIn("40 rounds in all would settle half", said)
+        self.assertIn(f"{pairs} of {pairs} pairs unresolved", said)
+        self.assertIn("40 rounds in all would settle them", said)
 
     def test_the_run_s_own_false_positives(self) -> None:
         twins = rows_of(self.folder / "twins.csv")

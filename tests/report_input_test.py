@@ -77,7 +77,7 @@ class ReportRefuses(ReportCase):
                 line = 1 + next(place for place, text in enumerate(
                     (self.folder / name).read_bytes().split(b"\n")) if old in text)
                 path = self.edit(name, lambda content: change_line(content, line, old, new))
-                self.refuse(says=(f"{path}:{line}: ", complaint))
+                self.refuse(says=(f"{path}:{line}: ", complaint, remedy(name)))
 
     def test_files_of_different_runs(self) -> None:
         path = self.edit("twins.csv", lambda content: content.replace(b"made/pair", b"made/up"))

@@ -150,6 +150,8 @@ class ReportRun(Synthetic):
         for kind, row in list(self.cells()):
             if "latency" in kind.roles:
                 for metric, times in QUANTILES.items():
+                    if metric in kind.metrics:
+                        continue
                     self.add_metric(row, metric, float(row["estimate"]) * times)
             if self.all_metrics:
                 for metric in known.metrics().values():

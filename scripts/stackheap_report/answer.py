@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Sequence
 
-from .cells import interval_cell, interval_text, is_number, place_text, workload_link
+from .cells import interval_cell, interval_text, is_number, place_text, plural, workload_link
 from .contests import (BETTER, EQUIVALENT, UNRESOLVED, WORSE, Contender, Contest, Standing,
                        contests_of, nearer_bound, standings)
 from .folder import FAILURES, PLACE, Folder
@@ -55,12 +55,12 @@ def gaps(folder: Folder, contests: Sequence[Contest]) -> Markup:
 def leading_sentence(folder: Folder, contests: Sequence[Contest]) -> Child:
     told = [contest for contest in contests if contest.told]
     if not told:
-        return f"No leader can be named in any of {len(contests)} comparisons: too few rounds."
+        return f"No leader can be named in any of {plural(len(contests), 'comparison')}: too few rounds."
     ranked = [s for s in standings(told) if s.alone + s.shared]
     everywhere = [s for s in ranked if s.alone + s.shared == len(told)]
     first = ranked[0]
-    parts: list[Child] = [f"{len(told)} comparisons, each of one workload at one value and number of "
-                          "threads. "]
+    parts: list[Child] = [f"{plural(len(told), 'comparison')}, each of one workload at one value and "
+                          "number of threads. "]
     if everywhere:
         parts += [bold_names([s.name for s in everywhere]), " led, or could not be told from the "
                   "leader, in all of them. "]
@@ -129,7 +129,7 @@ def heap_sentence(folder: Folder, contests: Sequence[Contest]) -> Child:
     without = [contest for contest in mixed
                if not any(uses_heap(folder, contest, one) for one in contest.leaders)]
     parts: list[Child] = [
-        f"{len(mixed)} comparisons set the heap against the stack and arenas. In {len(without)} of them "
+        f"{plural(len(mixed), 'comparison')} of the heap with the stack and arenas. In {len(without)} of them "
         "only ways that take no heap memory led; in the others one that takes it led, or could not be "
         "told from the leader."]
     costs = sorted(((one.ratio, contest, one) for contest in mixed for one in contest.contenders
@@ -138,7 +138,8 @@ def heap_sentence(folder: Folder, contests: Sequence[Contest]) -> Child:
                    key=lambda cost: cost[0])
     if costs:
         (_, low_at, low), (_, high_at, high) = costs[0], costs[-1]
-        parts += [" Where the baseline takes none, the heap took from ", ratio_text(low), " times its time (",
+        parts += [" Where the baseline takes none, a way that takes some took from ", ratio_text(low),
+                  " times its time (",
                   low.name, " in ", workload_link(low_at.workload), comma_place(folder, low_at),
                   ") to ", ratio_text(high), " times (", high.name, " in ", workload_link(high_at.workload),
                   comma_place(folder, high_at), ")."]
@@ -226,10 +227,11 @@ def certainty(folder: Folder, contests: Sequence[Contest]) -> list[Child]:
     alone = sum(len(contest.leaders) == 1 for contest in told)
     rounds = folder.info.get("rounds")
     return [
-        f"{alone} of {len(contests)} comparisons have one leader. Every interval here is one of a family "
+        f"{alone} of {plural(len(contests), 'comparison')} with one leader. Every interval here is one of a family "
         "(one workload, value and number of threads), and all of a family hold together with 95 % "
         "certainty; two choices are told apart where these intervals do not overlap. ",
-        f"Each cell was measured in {rounds} interleaved rounds of fresh processes. " if rounds else "",
+        f"Each cell was measured in {plural(rounds, 'interleaved round')} of fresh processes. "
+        if folder.finished and isinstance(rounds, int) else "",
         twins_sentence(folder)]
 
 
@@ -240,14 +242,14 @@ def untold(folder: Folder, contests: Sequence[Contest]) -> list[Child]:
     open_pairs = [one for one in pairs if one.outcome == UNRESOLVED]
     if open_pairs:
         needed = sorted(one.rounds_needed for one in open_pairs if is_number(one.rounds_needed))
-        items.append(f"{len(open_pairs)} of {len(pairs)} pairs are unresolved: the interval neither "
+        items.append(f"{len(open_pairs)} of {plural(len(pairs), 'pair')} unresolved: the interval neither "
                      "excludes 1 nor lies within the margin. " + rounds_text(needed, len(open_pairs)))
     ties = sum(len(contest.leaders) > 1 for contest in contests)
     if ties:
-        items.append(f"{ties} of {len(contests)} comparisons have no single leader.")
+        items.append(f"{ties} of {plural(len(contests), 'comparison')} without a single leader.")
     silent = sum(not contest.told for contest in contests)
     if silent:
-        items.append(f"{silent} of {len(contests)} comparisons have too few rounds for any interval.")
+        items.append(f"{silent} of {plural(len(contests), 'comparison')} with too few rounds for an interval.")
     items += status_gaps(folder)
     if folder.get("calibration") is None:
         items.append("This machine was never calibrated, so that no interval holds the luck of the "
@@ -267,9 +269,11 @@ def untold(folder: Folder, contests: Sequence[Contest]) -> list[Child]:
 def rounds_text(needed: Sequence[float], pairs: int) -> str:
     if not needed:
         return "At the spread so far no number of rounds in sight would settle them."
-    return (f"At the spread so far {needed[len(needed) // 2]:.0f} rounds in all would settle half of "
-            f"{len(needed)} of them, {needed[-1]:.0f} all of these"
-            + (f"; for {pairs - len(needed)} none is in sight." if len(needed) < pairs else "."))
+    half, whole = (f"{rounds:,.0f}" for rounds in (needed[(len(needed) - 1) // 2], needed[-1]))
+    settled = f"{whole} rounds in all would settle " + ("it" if pairs == 1 else "them") if half == whole \
+        else f"{half} rounds in all would settle half of them, {whole} would settle all"
+    return f"At the spread so far {settled}" + (
+        f", except {pairs - len(needed)} for which no number is in sight." if len(needed) < pairs else ".")
 
 
 def status_gaps(folder: Folder) -> list[Child]:

@@ -36,6 +36,10 @@ def choice_text(variant: str, allocator: str) -> str:
     return variant if allocator in (NO_ALLOCATOR, "") else f"{variant} on {allocator}"
 
 
+def plural(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def workload_link(name: str) -> Markup:
     return element("a", name, href=f"#{workload_id(name)}")
 

@@ -18,6 +18,7 @@ from stackheap_plots.style import threads_text
 from stackheap_plots.table import PlotError
 
 from . import (answer, claims, failures, fibers, machine, own_error, partial, repeat, sections)
+from .cells import plural
 from .folder import Folder
 from .markup import Child, Markup, element, joined, paragraph, section
 
@@ -128,7 +129,7 @@ def run_line(folder: Folder) -> list[Child]:
         f"profile {info.get('profile')}" if info.get("profile") else "",
         f"{cells:,} cells" if isinstance(cells, int) else "",
         f"{len(folder.samples):,} samples" if len(folder.samples) else "",
-        f"{info.get('rounds')} rounds" if info.get("rounds") else "",
+        plural(info["rounds"], "round") if isinstance(info.get("rounds"), int) else "",
         str(info.get("started") or "")[:10], f"stackheap {info.get('stackheap_version', '')}".strip()]
     return [element("strong", folder.name), " · ", " · ".join(fact for fact in facts if fact)]
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Mapping, Union
 import pandas as pd
 
 from stackheap_plots.table import (Converter, PlotError, count, flag, number, read_table,
-                                   refuse_spreadsheet, text)
+                                   refuse_spreadsheet, rewrite, text)
 
 from . import known
 
@@ -30,6 +30,14 @@ def remedy(path: Path) -> str:
     if path.name in DATA:
         return "restore it from a copy of the run"
     return f"write it again with 'stackheap summarize {path.parent}'"
+
+
+def read_slowly(path: Path, columns: Mapping[str, Converter]) -> pd.DataFrame:
+    """read_table, whose complaints say how to get the file back."""
+    try:
+        return read_table(path, dict(columns))
+    except PlotError as error:
+        raise PlotError(str(error).replace(rewrite(path), remedy(path))) from None
 
 
 def refuse_unknown_columns(path: Path) -> None:
@@ -48,7 +56,7 @@ def read_small(path: Path, columns: Mapping[str, Converter]) -> pd.DataFrame:
     """Every field converted and checked, with its line number in the column `line`."""
     refuse_spreadsheet(path, remedy(path))
     refuse_unknown_columns(path)
-    return read_table(path, dict(columns))
+    return read_slowly(path, columns)
 
 
 Source = Union[Path, BinaryIO]
@@ -86,7 +94,7 @@ def read_chunks(path: Path, columns: Mapping[str, Converter], rows: int,
         if empty:
             yield pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in categories.items()})
     except (ValueError, pd.errors.ParserError) as error:
-        read_table(path, dict(columns))  # names the line, unless only pandas is at a loss
+        read_slowly(path, columns)  # names the line, unless only pandas is at a loss
         reason = " ".join(str(error).split())
         raise PlotError(f"{path}: {reason}; {remedy(path)}.") from None
 
@@ -112,7 +120,7 @@ def check_lines(path: Path, columns: Mapping[str, Converter], torn: bool) -> Non
     refuse_spreadsheet(path, remedy(path))
     refuse_unknown_columns(path)
     # What is left is a short row, a missing column or a torn end, which this names.
-    read_table(path, dict(columns))
+    read_slowly(path, columns)
     if not torn and rest:
         raise PlotError(f"{path}: its last line is cut off; {remedy(path)}.")
 

@@ -39,7 +39,7 @@ class CellsChoice extends Figure {
       (a, b) => (b === workload.ranked_by) - (a === workload.ranked_by) || a.localeCompare(b),
     );
     this.chosen = {
-      metric: this.metrics[0],
+      metric: this.metrics[0] || workload.ranked_by,
       group: this.usualGroup(),
       show: "value",
       along: "choices",

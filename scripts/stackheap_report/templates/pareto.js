@@ -11,7 +11,7 @@ class ParetoFigure extends Figure {
     const names = unique(
       numbers.runs.flatMap((run) => [...run.workloads.keys()].filter((name) => has(run, name))),
     );
-    const timed = (name) => numbers.runs.some((run) => metricOf(timeOf(run, name)).unit === "ns");
+    const timed = (name) => numbers.runs.some((run) => isTime(timeOf(run, name)));
     const fitting = names.filter(timed);
     const marked = fitting.find((name) =>
       numbers.runs.some((run) => run.workloads.get(name)?.roles.includes("pareto")),
@@ -58,6 +58,7 @@ class ParetoFigure extends Figure {
 
   describe(run, theme) {
     const workload = run.workloads.get(this.name);
+    const { unit } = metricOf(timeOf(run, this.name));
     const points = (workload ? run.cellsOf(this.name) : [])
       .filter((cell) => `${cell.value} ${cell.threads}` === this.place && !state.hidden.has(cell.allocator))
       .map((cell) => ({
@@ -90,7 +91,7 @@ class ParetoFigure extends Figure {
         customdata: [
           hoverText(
             choiceText(cell),
-            intervalText(time.value, time, "ns"),
+            intervalText(time.value, time, unit),
             intervalText(memory.value, memory, "B"),
             sampleText(time),
           ),
@@ -117,24 +118,28 @@ class ParetoFigure extends Figure {
       rows: points.map(({ cell, time, memory }) => [
         choiceText(cell),
         placeText(workload, cell, run.cpus),
-        { text: quantity(time.value, "ns"), key: time.value },
-        boundsText(time, "ns"),
+        { text: quantity(time.value, unit), key: time.value },
+        boundsText(time, unit),
         { text: quantity(memory.value, "B"), key: memory.value },
         boundsText(memory, "B"),
         `${time.samples} of ${time.planned}`,
       ]),
       layout: {
         height: 380,
-        xaxis: numberAxis(of("time"), "ns", workload ? timeOf(run, this.name) : ""),
+        xaxis: numberAxis(of("time"), unit, workload ? timeOf(run, this.name) : ""),
         yaxis: numberAxis(of("memory"), "B", "peak resident memory"),
       },
     };
   }
 }
 
+function isTime(metric) {
+  return ["ns", "s"].includes(metricOf(metric).unit);
+}
+
 function timeOf(run, name) {
   const ranked = run.workloads.get(name)?.ranked_by;
-  return metricOf(ranked || "").unit === "ns" ? ranked : "ns_per_op";
+  return isTime(ranked || "") ? ranked : "ns_per_op";
 }
 
 function boundsText(row, unit) {
