@@ -10,7 +10,7 @@ from .cells import interval_cell, interval_text, is_number, place_text, plural, 
 from .contests import (BETTER, EQUIVALENT, UNRESOLVED, WORSE, Contender, Contest, Standing,
                        contests_of, nearer_bound, standings)
 from .folder import FAILURES, PLACE, Folder
-from .markup import Cell, Child, Field, Markup, details, element, joined, paragraph, table, words
+from .markup import Cell, Child, Field, Markup, element, joined, paragraph, table, words
 from .own_error import twins_sentence
 
 ROLE = "stack-against-heap"
