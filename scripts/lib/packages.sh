@@ -6,8 +6,9 @@ packages_build='g++ cmake ninja-build pkg-config libbenchmark-dev libtbb-dev lib
 libboost-dev libboost-math-dev libcli11-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev
 libhwloc-dev libssl-dev'
 packages_run='libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 libtbbmalloc2 python3-pandas
-python3-matplotlib'
-packages_test='libgtest-dev librapidcheck-dev python3-scipy util-linux'
+python3-matplotlib python3-plotly'
+packages_test='libgtest-dev librapidcheck-dev python3-scipy util-linux chromium chromium-driver
+python3-selenium'
 packages_lint='clang clang-tidy clang-format libclang-rt-dev shellcheck valgrind'
 
 # The newest libclang-rt-N-dev that is installed, else that apt offers.

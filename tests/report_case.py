@@ -1,0 +1,101 @@
+"""What the tests of scripts/report share: a run folder, and running the script."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import subprocess
+import tempfile
+import unittest
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Callable
+
+from report_run import SOURCE, ReportRun, kinds
+
+ALLOCATORS = ("glibc", "jemalloc", "mimalloc")
+
+
+def report(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SOURCE / "scripts" / "report", *arguments], capture_output=True, text=True,
+                          timeout=240, check=False)
+
+
+def numbers_of(page: Path) -> dict[str, Any]:
+    """What the page's scripts read."""
+    found = re.search(r'<script type="text/plain" id="data">([^<]*)</script>', page.read_text())
+    assert found, "the page has no numbers"
+    return json.loads(gzip.decompress(base64.b64decode(found.group(1))))
+
+
+class Words(HTMLParser):
+    """The text of a page as a reader sees it, and its elements."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.within: list[str] = []
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+        self.within.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.within and self.within.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.within or self.within[-1] not in ("script", "style"):
+            self.text.append(data)
+
+    def all(self) -> str:
+        return " ".join("".join(self.text).split())
+
+
+class ReportCase(unittest.TestCase):
+    """A new small run for each test."""
+
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory(prefix="stackheap-")
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name) / "run"
+        self.write()
+
+    def write(self, **options: Any) -> Path:
+        chosen = {"allocators": ALLOCATORS, "threads": (1, 2), "kinds": kinds(), **options}
+        return ReportRun(self.folder, **chosen).write()
+
+    def page(self, *arguments: str | Path) -> Path:
+        result = report(*(arguments or (self.folder,)))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return Path(result.stdout.strip())
+
+    def words(self, *arguments: str | Path) -> str:
+        return Words(self.page(*arguments)).all()
+
+    def refuse(self, *arguments: str | Path, says: tuple[str, ...]) -> None:
+        """Exit 2, one line of complaint with all of that in it, and not one file."""
+        before = sorted(self.folder.parent.rglob("*"))
+        result = report(*(arguments or (self.folder,)))
+        self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for part in ("scripts/report: ", *says):
+            self.assertIn(part, result.stderr)
+        self.assertEqual(sorted(self.folder.parent.rglob("*")), before)
+
+    def edit(self, name: str, change: Callable[[bytes], bytes]) -> Path:
+        path = self.folder / name
+        before = path.read_bytes()
+        path.write_bytes(change(before))
+        self.assertNotEqual(path.read_bytes(), before)
+        return path
+
+    def info(self, change: Callable[[dict[str, Any]], None]) -> None:
+        path = self.folder / "run.json"
+        info = json.loads(path.read_text())
+        change(info)
+        path.write_text(json.dumps(info))
