@@ -67,7 +67,7 @@ class MemoryFigures(unittest.TestCase):
         planned = module.plan(load_run(self.folder))  # type: ignore[attr-defined]
         self.assertEqual(len(planned), 1)
         with rc_context(RC):
-            return planned[0].draw()
+            return planned[0].draw()[0]
 
 
 class MemoryTimeline(MemoryFigures):
@@ -146,7 +146,7 @@ class MemoryTimeline(MemoryFigures):
             self.figure(memory_timeline)
         self.write_rows("timeline.csv", "sample,elapsed_ms,resident_bytes,phase",
                         [[0, "soon", 1, "grow"]])
-        with self.assertRaisesRegex(PlotError, r"timeline\.csv: .*soon.*Restore it"):
+        with self.assertRaisesRegex(PlotError, r"timeline\.csv:2: column elapsed_ms: 'soon' is not.*restore it"):
             self.figure(memory_timeline)
         self.write_rows("timeline.csv", "sample,elapsed_ms", [[0, 1]])
         with self.assertRaisesRegex(PlotError, r"timeline\.csv: .*resident_bytes"):

@@ -105,7 +105,8 @@ class PlotCase(unittest.TestCase):
         Synthetic(self.folder, kinds=kinds, **options).write()
         with warnings.catch_warnings(), rc_context(style.RC):
             warnings.simplefilter("error")
-            drawn = {one.name: one.draw() for one in plan_figures(load_run(self.folder), [])}
+            drawn = dict(page for one in plan_figures(load_run(self.folder), [])
+                         for page in one.pages())
             for figure in drawn.values():
                 FigureCanvasAgg(figure).draw()
         return drawn

@@ -174,7 +174,7 @@ class UnusualRuns(PlotCase):
         write_csv(self.folder / "summary.csv", SUMMARY, run.summary)
         figures = plan_figures(load_run(self.folder), ["scaling"])
         self.assertIn("Fewer samples ended ok than were planned: malloc scudo at 2: 7 of 12.",
-                      words(figures[0].draw()))
+                      words(figures[0].draw()[0]))
 
 
 if __name__ == "__main__":
