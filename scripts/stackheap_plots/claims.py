@@ -169,8 +169,7 @@ def draw_block(axes: Axes, at: float, block: Block, left: float, room: float) ->
         # The number comes first: what it is of may have to be shortened.
         told = f"{block.effect}: {claim['effect_of']}" if block.effect else claim["effect_of"]
         put_beside(axes, -left, middle + MARKED / 2 + 0.4, shorten(told, room, size.value),
-                   size=size.value, color="#333333", zorder=6,
-                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+                   size=size.value, color="#333333")
 
 
 def draw_tests(axes: Axes, middle: float, tests: pd.DataFrame) -> None:

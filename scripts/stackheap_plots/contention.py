@@ -28,7 +28,7 @@ ROLE = "contention"
 TOTAL = "thread_ns_per_op"
 PARTS = (  # metric, what the legend calls it, colour, hatch
     ("cpu_ns_per_op", "on a CPU", "#56B4E9", ""),
-    ("run_queue_ns_per_op", "ready, waiting for a CPU (run queue)", "#E69F00", "////"),
+    ("run_queue_ns_per_op", "ready, waiting for a CPU (run queue)", "#F0C04A", "////"),
     ("blocked_ns_per_op", "asleep (lock, page or futex)", "#B2182B", "...."),
 )
 METRICS = tuple(metric for metric, _, _, _ in PARTS)

@@ -53,7 +53,7 @@ def draw(run: Run, workload: Workload) -> list[Figure]:
               for threads in sorted({tail.threads for tail in tails}) for kind in kinds]
     timer = rows.loc[rows["metric"] == TIMER, "estimate"]
     page = Page(run, title, subtitle(workload, about(rows, timer)), len(places), min(3, len(kinds)),
-                PANEL, left=0.7, titles=[heading(workload, place, kinds) for place in places],
+                PANEL, left=0.82, titles=[heading(workload, place, kinds) for place in places],
                 legend=legend(look_of, timer), notes=[*line_notes(tails, rows),
                                                       *sample_notes(rows)])
     for axes, place in zip(page.axes, places):

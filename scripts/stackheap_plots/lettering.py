@@ -87,7 +87,8 @@ def put(figure: Figure, x: float, top: float, lines: Iterable[str], **how: Any) 
 
 def put_beside(axes: Axes, inches: float, y: float, text: str, **how: Any) -> None:
     """Text that begins so far to the right of an axis, or left where negative, at the height y of
-    its data."""
+    its data. Lines do not run through it."""
     axes.annotate(literal(text), (0, y), xycoords=("axes fraction", "data"),
                   xytext=(inches * 72, 0), textcoords="offset points", va="center",
-                  annotation_clip=False, **how)
+                  annotation_clip=False, zorder=6,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, **how)

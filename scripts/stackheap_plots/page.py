@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .lettering import line_height, literal, put, text_width, wrap
+from .lettering import line_height, literal, put, shorten, text_width, wrap
 from .load import Run
 from .origin import Origin, origin_of
 from .sheet import sheet
@@ -21,6 +21,7 @@ from .style import GREY
 
 TITLE_LEADING = 1.31  # a title line's height, in the size of its text
 MINIMUM_WIDTH = 6.4
+PAGE = " · page {} of {}"
 ALARM = "#A50F15"
 
 
@@ -68,16 +69,16 @@ class Frame:
                  legend: Sequence[tuple[Any, str]], width: float) -> None:
         size = sheet()
         room = width - 2 * size.edge
-        self.title = title
-        self.legend = legend
         self.width = width
         self.titles = wrap(title, room, size.title, bold=True)
         self.alarms = wrap(origin.alarm, room, size.subtitle, bold=True)
         self.subtitles = wrap(subtitle, room, size.subtitle)
         self.notes = [line for note in notes for line in wrap(note, room, size.note)]
         self.footer = wrap(origin.footer, room, size.footer)
-        entry = max((text_width(label, size.legend) for _, label in legend), default=0)
-        fit = max(1, min(len(legend), int(room / (entry + 0.075 * size.legend))))
+        handle = 0.075 * size.legend
+        self.legend = [(key, shorten(label, room - handle, size.legend)) for key, label in legend]
+        entry = max((text_width(label, size.legend) for _, label in self.legend), default=0)
+        fit = max(1, min(len(legend), int(room / (entry + handle))))
         # As few rows as fit, and then as few columns: the last ones are not left half empty.
         self.columns = max(1, math.ceil(len(legend) / max(1, math.ceil(len(legend) / fit))))
 
@@ -103,12 +104,11 @@ class Frame:
         rows = math.ceil(len(self.legend) / self.columns)
         return self.notes_top + (legend_line() * rows + 0.16 if rows else 0.0) + 0.08
 
-    def draw(self, figure: Figure, page: str) -> None:
+    def draw(self, figure: Figure) -> None:
         size = sheet()
         height = figure.get_size_inches()[1]
-        titles = wrap(self.title + page, self.width - 2 * size.edge, size.title, bold=True)
         top = height - size.edge
-        put(figure, size.edge, top, titles, size=size.title, weight="bold")
+        put(figure, size.edge, top, self.titles, size=size.title, weight="bold")
         top -= TITLE_LEADING * size.title / 72 * len(self.titles)
         put(figure, size.edge, top, self.alarms, size=size.subtitle, weight="bold", color=ALARM)
         top -= line_height(size.subtitle) * len(self.alarms)
@@ -167,17 +167,24 @@ class Page:
             width = MINIMUM_WIDTH
         tall = panel[1] * size.room
         above = room_above(titles, wide) if titles else above * size.room
-        frame = Frame(origin_of(run), title, subtitle, notes, legend, width)
         step = above + tall + below
 
-        rows = max(1, math.ceil(panels / columns))
-        fits = max(1, int((size.height - frame.head - frame.foot) / step)) if \
-            math.isfinite(size.height) else rows
-        share = min(max(1, fits) * columns, most or panels) or 1
+        def framed(title: str) -> tuple[Frame, int]:
+            """With how many panels fit on a figure beside it."""
+            frame = Frame(origin_of(run), title, subtitle, notes, legend, width)
+            room = size.height - frame.head - frame.foot
+            rows = panels if math.isinf(room) else max(1, int(room / step))
+            return frame, max(1, min(rows * columns, most or panels))
+
+        frame, share = framed(title)
+        if panels > share:
+            _, share = framed(title + PAGE.format(1, panels))  # which may take a line more
         self.figures: list[Figure] = []
         self.axes: list[Axes] = []
         pages = max(1, math.ceil(panels / share))
         for page in range(pages):
+            if pages > 1:
+                frame, _ = framed(title + PAGE.format(page + 1, pages))
             here = min(share, panels - page * share)
             height = frame.head + max(1, math.ceil(here / columns)) * step + frame.foot
             figure = Figure(figsize=(width, height))
@@ -187,7 +194,7 @@ class Page:
                 y = height - frame.head - above - tall - row * step
                 self.axes.append(
                     figure.add_axes([x / width, y / height, wide / width, tall / height]))
-            frame.draw(figure, f" · page {page + 1} of {pages}" if pages > 1 else "")
+            frame.draw(figure)
             self.figures.append(figure)
 
 

@@ -86,15 +86,15 @@ def draw(run: Run, cells: Sequence[pd.DataFrame]) -> list[Figure]:
                       linestyle="none"), name if name != run.baseline else f"{name} (baseline)")
               for name in run.allocators if name in there or name == run.baseline]
     legend.append((Line2D([], [], color=GREY, linestyle=(0, (3, 2)), linewidth=1),
-                   "front: nothing is better in both"))
+                   "front"))
     titles = [f"Geometric mean of {len(cells)} cells" if rows is None else heading(run, rows)
               for rows in panels]
     bounded = shown[["lower_time", "lower_memory"]].notna().any(axis=None)
     lines = ("Lines: intervals of the ratios; the geometric mean has none and claims nothing."
              if bounded else "Rounds are too few for intervals: nothing is claimed.")
     page = Page(run, "Time against memory",
-                f"Ratios to {run.baseline}, log scales: left is faster, down is smaller. "
-                f"{lines}",
+                f"Ratios to {run.baseline}, log scales: left is faster, down is smaller; nothing is "
+                f"better in both than what is on the front. {lines}",
                 len(panels), 3, PANEL, left=0.8, titles=titles, legend=legend,
                 notes=[*notes, *baseline_notes(run)], most=PANELS_PER_PAGE)
     for axes, rows, title in zip(page.axes, panels, titles):

@@ -151,7 +151,8 @@ def draw(run: Run, groups: list[Group], part: str) -> list[Figure]:
     axes.spines["left"].set_visible(False)
     ratio_axis(axes, "x", [*rows["ratio"], *rows["lower"], *rows["upper"]],
                4 if size.width else 7)
-    axes.set_xlabel(f"{METRIC_TITLES[METRIC]}, ratio to {run.baseline} (log scale)")
+    baseline = literal(shorten(run.baseline, size.names / 2, size.tick))
+    axes.set_xlabel(f"{METRIC_TITLES[METRIC]}, ratio to {baseline} (log scale)")
     return page.figures
 
 

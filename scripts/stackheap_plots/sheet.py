@@ -45,7 +45,7 @@ class Sheet:
 SCREEN = Sheet("screen", rc=RC)
 # 85 mm is a column of most two-column journals; 6 points is the least that they ask for.
 PAPER = Sheet(
-    "paper", width=85 / 25.4, height=9.2, edge=0.06, room=0.74, names=1.2, brief=True, rows=56,
+    "paper", width=85 / 25.4, height=9.2, edge=0.06, room=0.74, names=1.35, brief=True, rows=56,
     title=8.0, subtitle=6.5, panel=7.0, tick=6.5, legend=6.5, note=6.0, value=6.0, footer=6.0,
     mark=3.6, line=1.0,
     rc={**RC, "font.size": 7, "axes.labelsize": 7, "axes.titlesize": 7, "xtick.labelsize": 6.5,

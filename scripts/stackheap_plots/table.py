@@ -157,6 +157,14 @@ def cut_off_line(path: Path) -> int:
     return 0 if not content or content.endswith(b"\n") else content.count(b"\n") + 1
 
 
+def is_ragged(path: Path) -> bool:
+    """A line has another number of fields than the header, which pandas would fill up. Lines with
+    quotes are not looked at: they are few, and of free text."""
+    with path.open("rb") as stream:
+        commas = stream.readline().count(b",")
+        return any(line.count(b",") != commas for line in stream if b'"' not in line)
+
+
 KINDS: dict[Converter, str] = {text: "object", number: "float64", count: "int64"}
 
 
@@ -165,6 +173,8 @@ def read_columns(path: Path, columns: dict[str, Converter], remedy: str,
     """As read_table, of text, numbers and counts, without `line`, for files of a million rows:
     pandas reads them, and only what it stumbles over is read again, to name the line."""
     refuse_spreadsheet(path, remedy)
+    if is_ragged(path) or (torn and cut_off_line(path)):
+        return read_table(path, columns, remedy=remedy, torn=torn)[list(columns)]
     texts = [name for name, kind in columns.items() if kind is text]
     try:
         table = pd.read_csv(path, usecols=list(columns), dtype=dict.fromkeys(texts, "object"),
@@ -174,12 +184,11 @@ def read_columns(path: Path, columns: dict[str, Converter], remedy: str,
         counts = [name for name, kind in columns.items() if kind is count]
         numbers = [name for name, kind in columns.items() if kind is number]
         if (not table[texts].isna().any(axis=None) and bool((table[counts] >= 0).all(axis=None))
-                and not np.isinf(table[numbers].to_numpy()).any()
-                and not (torn and cut_off_line(path))):
+                and not np.isinf(table[numbers].to_numpy()).any()):
             return table[list(columns)]
     except (ValueError, pd.errors.ParserError):  # a UnicodeDecodeError is a ValueError
         pass
-    return read_table(path, columns, remedy=remedy, torn=torn)[list(columns)]
+    return read_table(path, columns, remedy=remedy)[list(columns)]
 
 
 def refuse_repeats(table: pd.DataFrame, key: list[str], path: Path) -> None:
