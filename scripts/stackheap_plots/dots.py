@@ -54,7 +54,8 @@ def dot_panels(run: Run, title: str, subtitle: str, panels: Sequence[Panel], not
         draw_panel(axes, rows, called, series, dots)
         values = [value for dot in dots for value in (dot.estimate, dot.lower, dot.upper)]
         log_values(axes, "x", values, unit, most=4 if sheet().width else 6)
-        axes.set_xlabel(f"{label}, log scale")
+        # Beside long names an axis may be narrower than its title, which may reach below them.
+        axes.set_xlabel(f"{label}, log scale", loc="right" if sheet().width else "center")
         write_remarks(axes, rows, series, dots)
     return page.figures
 
