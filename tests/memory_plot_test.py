@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 import tempfile
 import unittest
@@ -16,11 +17,13 @@ SOURCE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(SOURCE / "scripts"), str(SOURCE / "tests")]
 
 from matplotlib import rc_context  # noqa: E402
-from matplotlib.collections import LineCollection  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.collections import LineCollection, PolyCollection  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from stackheap_plots import memory_timeline, resident_per_live  # noqa: E402
 from stackheap_plots.load import PlotError, load_run  # noqa: E402
+from stackheap_plots.sheet import drawn_for  # noqa: E402
 from stackheap_plots.style import RC  # noqa: E402
 from synthetic_run import Kind, Synthetic  # noqa: E402
 
@@ -63,11 +66,21 @@ class MemoryFigures(unittest.TestCase):
             writer.writerow(header.split(","))
             writer.writerows(rows)
 
+    def drawn_label(self, figure: Figure) -> None:
+        """The mark's label is on the axis, whole."""
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        for axes in figure.axes:
+            label = axes.texts[0].get_window_extent(canvas.get_renderer())
+            box = axes.get_window_extent(canvas.get_renderer())
+            self.assertGreaterEqual(label.x0, box.x0 - 1)
+            self.assertLessEqual(label.x1, box.x1 + 1)
+
     def figure(self, module: object) -> Figure:
         planned = module.plan(load_run(self.folder))  # type: ignore[attr-defined]
         self.assertEqual(len(planned), 1)
         with rc_context(RC):
-            return planned[0].draw()
+            return planned[0].draw()[0]
 
 
 class MemoryTimeline(MemoryFigures):
@@ -134,6 +147,27 @@ class MemoryTimeline(MemoryFigures):
         self.assertEqual([float(segment[0][1]) for segment in requested[0].get_segments()], [MIB])
         self.assertEqual([text.get_text() for text in figure.axes[0].texts], ["everything freed"])
 
+    def test_the_marks_label_is_whole_wherever_the_mark_is(self) -> None:
+        for before, after in ((1, 200), (200, 1), (50, 50)):
+            with self.subTest(before=before, after=after):
+                self.write_run()
+                self.write_rows("timeline.csv", "sample,elapsed_ms,resident_bytes,phase", [
+                    [sample, 10 * i, MIB, "grow" if i < before else "freed"]
+                    for sample in range(18) for i in range(before + after)])
+                for style in ("screen", "paper"):
+                    with drawn_for(style):
+                        self.drawn_label(memory_timeline.plan(load_run(self.folder))[0].draw()[0])
+
+    def test_bands_reach_from_the_least_to_the_most_of_the_rounds(self) -> None:
+        self.write_run()
+        bands = [c for c in self.figure(memory_timeline).axes[0].collections
+                 if isinstance(c, PolyCollection)]
+        self.assertEqual(len(bands), len(ALLOCATORS))
+        for unit, band in zip((1, 3, 2), bands):
+            # Rounds of 1, 2 and 3 units are halved at the mark.
+            at_mark = {float(y) for x, y in band.get_paths()[0].vertices if abs(x - 0.02) < 1e-9}
+            self.assertEqual(at_mark, {unit * MIB // 2, 3 * unit * MIB // 2})
+
     def test_a_run_without_readings_says_so_in_the_figure(self) -> None:
         self.write_run()
         self.write_rows("timeline.csv", "sample,elapsed_ms,resident_bytes,phase", [])
@@ -146,11 +180,22 @@ class MemoryTimeline(MemoryFigures):
             self.figure(memory_timeline)
         self.write_rows("timeline.csv", "sample,elapsed_ms,resident_bytes,phase",
                         [[0, "soon", 1, "grow"]])
-        with self.assertRaisesRegex(PlotError, r"timeline\.csv: .*soon.*Restore it"):
+        with self.assertRaisesRegex(PlotError, r"timeline\.csv:2: column elapsed_ms: 'soon' is not.*restore it"):
             self.figure(memory_timeline)
         self.write_rows("timeline.csv", "sample,elapsed_ms", [[0, 1]])
-        with self.assertRaisesRegex(PlotError, r"timeline\.csv: .*resident_bytes"):
+        with self.assertRaisesRegex(PlotError, r"timeline\.csv:1: no column resident_bytes, phase"):
             self.figure(memory_timeline)
+
+    def test_a_last_line_that_was_cut_off_is_left_out_of_an_unfinished_run_only(self) -> None:
+        self.write_run()
+        path = self.folder / "timeline.csv"
+        whole = len(self.figure(memory_timeline).axes)
+        path.write_text(path.read_text() + "17,9")
+        with self.assertRaisesRegex(PlotError, r"timeline\.csv:\d+: 2 fields where"):
+            self.figure(memory_timeline)
+        info = json.loads((self.folder / "run.json").read_text())
+        (self.folder / "run.json").write_text(json.dumps({**info, "finished": None}))
+        self.assertEqual(len(self.figure(memory_timeline).axes), whole)
 
 
 class ResidentPerLive(MemoryFigures):

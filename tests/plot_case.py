@@ -17,7 +17,6 @@ matplotlib.use("Agg")
 SOURCE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(SOURCE / "scripts"), str(SOURCE / "tests")]
 
-from matplotlib import rc_context  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.collections import LineCollection  # noqa: E402
@@ -25,9 +24,9 @@ from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
-from stackheap_plots import style  # noqa: E402
 from stackheap_plots.command import plan_figures  # noqa: E402
 from stackheap_plots.load import load_run  # noqa: E402
+from stackheap_plots.sheet import drawn_for  # noqa: E402
 from synthetic_run import CONTENTION, Kind, Synthetic  # noqa: E402
 
 SWAP = Kind("crowd/swap", ("scaling", "ratio", "contention"), metrics=CONTENTION)
@@ -71,6 +70,7 @@ def drawn_texts(figure: Figure) -> list[Text]:
     found = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     for axes in figure.axes:
         found += axes.texts
+        found += axes.get_legend().get_texts() if axes.get_legend() else []
         if not axes.axison:
             continue
         found += [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
@@ -103,9 +103,14 @@ class PlotCase(unittest.TestCase):
     def figures(self, kinds: list[Kind], **options: Any) -> dict[str, Figure]:
         """All figures of a made-up run; a warning of pandas or matplotlib is a failure."""
         Synthetic(self.folder, kinds=kinds, **options).write()
-        with warnings.catch_warnings(), rc_context(style.RC):
+        return self.drawn()
+
+    def drawn(self, style: str = "screen", compared_with: str = "") -> dict[str, Figure]:
+        """All figures of the run that was written, pages by their names."""
+        with warnings.catch_warnings(), drawn_for(style):
             warnings.simplefilter("error")
-            drawn = {one.name: one.draw() for one in plan_figures(load_run(self.folder), [])}
+            drawn = dict(page for one in plan_figures(load_run(self.folder, compared_with), [])
+                         for page in one.pages())
             for figure in drawn.values():
                 FigureCanvasAgg(figure).draw()
         return drawn

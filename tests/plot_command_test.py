@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ MAGIC = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}
 KINDS = [Kind("made/pair", ("scaling", "ratio"), parameter=("size", "B"), values=(64,)),
          Kind("room/grow", ("memory-timeline",), (("idle", True),), ("watch", "ms"), (400,),
               ("peak_live_bytes", "peak_rss_bytes"))]
+ALL = ("svg", "png", "pdf")
 REMEDY = "write it again with 'stackheap summarize "
 
 
@@ -68,6 +70,10 @@ FACTS = {"version": 1, "machine": {"processor": "Example", "kernel": "6.1", "cpu
 
 
 class PlotOfACalibration(PlotCommandCase):
+    def write_anew(self) -> None:
+        shutil.rmtree(self.run_folder)
+        self.write()
+
     def write(self) -> None:
         self.run_folder.mkdir()
         (self.run_folder / "calibration.csv").write_text(CALIBRATION)
@@ -77,7 +83,7 @@ class PlotOfACalibration(PlotCommandCase):
         result = plot(self.run_folder)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(sorted(Path(line).name for line in result.stdout.split()),
-                         ["calibration.png", "calibration.svg"])
+                         ["calibration.pdf", "calibration.png", "calibration.svg"])
         figure = (self.run_folder / "figures" / "calibration.svg").read_text()
         for text in ("equal pairs, 12 rounds", "(n = 2,010)", "1 thread", "all CPUs", "21 sessions"):
             self.assertIn(f"<!-- {text}" if text[0] != "2" else text, figure)
@@ -89,11 +95,30 @@ class PlotOfACalibration(PlotCommandCase):
 
     def test_it_has_no_other_figure(self) -> None:
         self.refuse(self.run_folder, "--only", "scaling", says=("--only scaling",))
+        self.refuse(self.run_folder, "--baseline", "glibc", says=("compares no allocators",))
+
+    def test_what_a_spreadsheet_did_to_it_is_told_with_the_line(self) -> None:
+        for change, says in (
+                (lambda content: b"\xef\xbb\xbf" + content, ":1: a byte-order mark"),
+                (lambda content: content.replace(b"\n", b"\r\n"), ":1: a line end of CR LF"),
+                (lambda content: content.replace(b",value,", b",", 1), ":1: no column value"),
+                (lambda content: content.replace(b"0.0502", b"5 %"), ":2: column value: '5 %'")):
+            self.write_anew()
+            self.edit("calibration.csv", change)
+            self.refuse(self.run_folder, says=(f"calibration.csv{says}",
+                                               "stackheap calibrate --evaluate --out"))
+
+    def test_in_a_paper_it_is_a_column_wide(self) -> None:
+        result = plot(self.run_folder, "--style", "paper", "--format", "svg")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        path = self.run_folder / "figures" / "paper" / "calibration.svg"
+        self.assertEqual(result.stdout, f"{path}\n")
+        self.assertIn('width="240.9', path.read_text())  # 85 mm in points
 
 
 class PlotWrites(PlotCommandCase):
     def test_all_three_formats_into_the_runs_own_figures_folder(self) -> None:
-        result = plot(self.run_folder, "--format", "svg,png,pdf")
+        result = plot(self.run_folder)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         paths = [Path(line) for line in result.stdout.splitlines()]
         names = ("scaling-made-pair", "ratio", "memory-timeline-room-grow")
@@ -104,13 +129,13 @@ class PlotWrites(PlotCommandCase):
             self.assertTrue(content.startswith(MAGIC[path.suffix[1:]]), path)
             self.assertGreater(len(content), 8000, path)
 
-    def test_svg_and_png_without_options_and_the_same_bytes_each_time(self) -> None:
+    def test_the_same_bytes_each_time(self) -> None:
         first = {}
         for out in ("a", "b"):
             folder = self.run_folder.parent / out
             self.assertEqual(plot(self.run_folder, "--out", folder, "--only", "scaling").stderr, "")
             files = {path.name: path.read_bytes() for path in folder.iterdir()}
-            self.assertEqual(sorted(files), ["scaling-made-pair.png", "scaling-made-pair.svg"])
+            self.assertEqual(sorted(files), [f"scaling-made-pair.{kind}" for kind in sorted(ALL)])
             first = first or files
         self.assertEqual(files, first)
         self.assertFalse((self.run_folder / "figures").exists())
@@ -120,11 +145,34 @@ class PlotWrites(PlotCommandCase):
         Synthetic(self.run_folder, rounds=2, kinds=every_role()).write()
         result = plot(self.run_folder, "--format", "png")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertEqual(len(result.stdout.splitlines()), 11)
+        self.assertEqual(len(result.stdout.splitlines()), 13)
 
-    def test_further_columns_are_left_aside(self) -> None:
-        self.edit("summary.csv", lambda content: content.replace(b"\n", b",x\n"))
-        self.assertEqual(plot(self.run_folder, "--only", "ratio").returncode, 0)
+    def test_further_columns_are_left_aside_and_told(self) -> None:
+        for name in ("summary.csv", "comparisons.csv", "scaling.csv", "claims.csv",
+                     "claim_tests.csv"):
+            run = Synthetic(self.run_folder, ("glibc", "jemalloc"), (1, 2), kinds=KINDS,
+                            claims=True)
+            run.add_law(KINDS[0], 0.1, 0.01)
+            run.write()
+            path = self.edit(name, lambda content: content.replace(b"\n", b",x\n"))
+            result = plot(self.run_folder, "--only", "ratio", "--format", "svg")
+            self.assertEqual((result.returncode, result.stderr), (
+                0, f"scripts/plot: {path}:1: left aside what stackheap does not write: column x.\n"))
+
+    def test_a_paper_style_goes_to_a_folder_of_its_own(self) -> None:
+        result = plot(self.run_folder, "--style", "paper", "--format", "pdf", "--only", "scaling")
+        path = self.run_folder / "figures" / "paper" / "scaling-made-pair.pdf"
+        self.assertEqual((result.returncode, result.stdout), (0, f"{path}\n"), result.stderr)
+        box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ", path.read_bytes())
+        self.assertAlmostEqual(float(box.group(1)), 85 / 25.4 * 72, places=2)
+        self.assertNotIn(b"/Type3", path.read_bytes())  # journals refuse such fonts
+
+    def test_another_baseline_is_drawn_as_far_as_the_run_goes(self) -> None:
+        result = plot(self.run_folder, "--baseline", "jemalloc", "--format", "svg", "--only",
+                      "ratio")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        figure = (self.run_folder / "figures" / "ratio.svg").read_text()
+        self.assertIn("<!-- Allocators against jemalloc -->", figure)
 
 
 class PlotRefuses(PlotCommandCase):
@@ -132,8 +180,13 @@ class PlotRefuses(PlotCommandCase):
         self.refuse(self.run_folder, "--format", "png,gif",
                     says=("--format png,gif: 'gif' is not one of svg, png, pdf",))
         self.refuse(self.run_folder, "--format", ",", says=("--format: nothing named",))
+        self.refuse(self.run_folder, "--baseline", "jemaloc",
+                    says=("--baseline jemaloc: this run has no such allocator; did you mean "
+                          "jemalloc?",))
+        self.refuse(self.run_folder, "--baseline", "zzz", says=("it has glibc, jemalloc.",))
+        self.refuse(self.run_folder, "--only", "calibration", says=("the figure of a calibration",))
         self.refuse(self.run_folder, "--only", "scalling", says=("--only scalling:", "scaling"))
-        self.refuse(self.run_folder, "--only", "zzz", says=("--only zzz:", "it has scaling, ratio"))
+        self.refuse(self.run_folder, "--only", "zzz", says=("--only zzz:", "it has claims, scaling"))
         self.refuse(self.run_folder, "--only", "pareto",
                     says=("no workload of this run plays in that figure", "scaling-made-pair"))
 

@@ -37,7 +37,7 @@ class FiguresArePublishable(PlotCase):
         labels = [label.get_text() for label in axes.get_yticklabels()]
         for line, name in zip(marked(axes), labels):
             seen[name].add((line.get_color(), line.get_marker()))
-        self.assertEqual(set(figures.values()), {6})
+        self.assertEqual(set(figures.values()), {7})
         self.assertEqual([len(found) for found in seen.values()], [1] * 7)
         self.assertEqual(len(set.union(*seen.values())), 7)
 
@@ -62,6 +62,17 @@ class FiguresArePublishable(PlotCase):
             drawn = self.figures(every_role(), info=info)
             self.assertEqual([name for name, figure in drawn.items()
                               if "PARTIAL: this run was not finished" not in words(figure)], [])
+
+    def test_what_an_unfinished_run_lacks_is_told(self) -> None:
+        info = {"finished": None, "plan": {"runnable_cells": 30}}
+        run = Synthetic(self.folder, kinds=[SWAP], info=info)
+        run.write()
+        for row in run.summary:
+            row["samples"] = 7 if row["threads"] == 4 else 8
+        write_csv(self.folder / "summary.csv", SUMMARY, run.summary)
+        for figure in plan_figures(load_run(self.folder), ["scaling", "ratio"]):
+            self.assertIn("PARTIAL: this run was not finished: 7 to 8 of 12 rounds in 18 of 18 "
+                          "cells; 12 of 30 cells without a sample", words(figure.draw()[0]))
 
     def test_all_text_of_an_ordinary_run_fits(self) -> None:
         assert_text_fits(self, self.figures(every_role()))
@@ -109,7 +120,7 @@ class FiguresArePublishable(PlotCase):
 class UnusualRuns(PlotCase):
     def test_one_allocator_has_nothing_to_be_compared_with_and_says_so(self) -> None:
         drawn = self.figures(every_role(), allocators=("glibc",))
-        self.assertEqual(len(drawn), 9)
+        self.assertEqual(len(drawn), 11)
         self.assertIn("glibc is the only allocator of this run", words(drawn["ratio"]))
         self.assertIn("no allocator with ratios", words(drawn["pareto"]))
         self.assertEqual(len(marked(drawn["scaling-crowd-swap"].axes[0])), 1)
@@ -157,8 +168,8 @@ class UnusualRuns(PlotCase):
     def test_missing_metrics_leave_a_note_and_no_empty_axis(self) -> None:
         drawn = self.figures([Kind(kind.name, kind.roles, kind.variants, kind.parameter,
                                    kind.values, ("minor_faults",)) for kind in every_role()
-                              if "memory-timeline" not in kind.roles])
-        self.assertEqual(len(drawn), 8)
+                              if not {"memory-timeline", "latency"} & set(kind.roles)])
+        self.assertEqual(len(drawn), 9)
         for name, figure in drawn.items():
             with self.subTest(name):
                 self.assertEqual([axes.axison for axes in figure.axes], [False])
@@ -174,7 +185,7 @@ class UnusualRuns(PlotCase):
         write_csv(self.folder / "summary.csv", SUMMARY, run.summary)
         figures = plan_figures(load_run(self.folder), ["scaling"])
         self.assertIn("Fewer samples ended ok than were planned: malloc scudo at 2: 7 of 12.",
-                      words(figures[0].draw()))
+                      words(figures[0].draw()[0]))
 
 
 if __name__ == "__main__":

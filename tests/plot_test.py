@@ -30,9 +30,10 @@ class FiguresShowTheCsv(PlotCase):
 
     def test_every_kind_of_figure_is_drawn_and_no_other(self) -> None:
         self.assertEqual(sorted(self.figures(every_role())), [
-            "contention-crowd-swap", "memory-timeline-room-grow", "pareto", "pareto-2",
-            "ratio-crowd", "ratio-made", "resident-per-live-room-dense", "scaling-crowd-swap",
-            "scaling-made-pair", "stack-against-heap-made-frame", "stack-kinds-own-switch"])
+            "contention-crowd-swap", "latency-tail-slots", "memory-timeline-room-grow", "pareto",
+            "pareto-2", "ratio-crowd", "ratio-made", "resident-per-live-room-dense",
+            "scaling-crowd-swap", "scaling-made-pair", "stack-against-heap-made-frame",
+            "stack-kinds-own-live", "stack-kinds-own-switch"])
 
     def test_scaling_has_a_line_and_an_interval_per_allocator_and_thread_count(self) -> None:
         axes = self.figures([SWAP])["scaling-crowd-swap"].axes[0]

@@ -6,6 +6,7 @@ Only shape matters here: values follow simple formulas, every interval is +-3 %.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 from dataclasses import dataclass, field
@@ -23,10 +24,25 @@ COMPARISONS = (
 ).split(",")
 # Of samples.csv only what a figure reads.
 SAMPLES = ("sample,round,kind,workload,variant,allocator,parameter,parameter_value,threads,"
-           "status").split(",")
+           "status,limit_reason,overflow").split(",")
+LATENCY = "sample,operation,lower_ns,upper_ns,count".split(",")
+SCALING = (
+    "block,suite,workload,variant,allocator,parameter,parameter_value,threads,speedup,"
+    "speedup_lower,speedup_upper,efficiency,efficiency_lower,efficiency_upper,samples,sigma,"
+    "sigma_lower,sigma_upper,kappa,kappa_lower,kappa_upper,peak_threads,peak_threads_lower,"
+    "peak_threads_upper,not_fitted"
+).split(",")
+CLAIMS = ("claim,statement,tested_as,verdict,tests,held,failed,unresolved,workloads,effect_of,"
+          "effect,lower,upper,unit,sentence").split(",")
+CLAIM_TESTS = (
+    "claim,kind,workload,parameter,parameter_value,threads,metric,candidate_variant,"
+    "candidate_allocator,baseline_variant,baseline_allocator,baseline_value,effect,lower,upper,"
+    "unit,confidence,samples,expectation,said,outcome"
+).split(",")
 TIMELINE = "sample,elapsed_ms,resident_bytes,phase".split(",")
 UNITS = {"ops_per_second": "1/s", "peak_rss_bytes": "B", "peak_live_bytes": "B",
-         "rss_per_live_byte": "1"}
+         "rss_per_live_byte": "1", "rss_per_stack_bytes": "B", "regions_per_stack": "1",
+         "max_live": "count"}
 
 
 @dataclass
@@ -54,8 +70,11 @@ class Synthetic:
     summary: list[dict[str, Any]] = field(default_factory=list)
     comparisons: list[dict[str, Any]] = field(default_factory=list)
 
-    samples: list[dict[str, Any]] = field(default_factory=list)  # of workloads with a timeline
+    samples: list[dict[str, Any]] = field(default_factory=list)  # of workloads with a side file
     readings: list[dict[str, Any]] = field(default_factory=list)
+    buckets: list[dict[str, Any]] = field(default_factory=list)
+    scaling: list[dict[str, Any]] = field(default_factory=list)
+    claims: bool = False  # two claims, of three and of one test
 
     def write(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -63,9 +82,19 @@ class Synthetic:
             self.add(kind)
             if "memory-timeline" in kind.roles:
                 self.add_timeline(kind)
-        if self.readings:
+            if "latency" in kind.roles:
+                self.add_histograms(kind)
+            if "max_live" in kind.metrics:
+                self.add_samples(kind, limit_reason=("none", "cap"))
+        if self.samples:
             write_csv(self.folder / "samples.csv", SAMPLES, self.samples)
             write_csv(self.folder / "timeline.csv", TIMELINE, self.readings)
+            write_csv(self.folder / "latency.csv", LATENCY, self.buckets)
+        if self.scaling:
+            write_csv(self.folder / "scaling.csv", SCALING, self.scaling)
+        if self.claims:
+            write_csv(self.folder / "claims.csv", CLAIMS, TWO_CLAIMS)
+            write_csv(self.folder / "claim_tests.csv", CLAIM_TESTS, FOUR_TESTS)
         write_csv(self.folder / "summary.csv", SUMMARY, self.summary)
         write_csv(self.folder / "comparisons.csv", COMPARISONS, self.comparisons)
         (self.folder / "run.json").write_text(json.dumps(self.run_json(), indent=1))
@@ -100,25 +129,59 @@ class Synthetic:
 
     def add(self, kind: Kind) -> None:
         for value in kind.values:
-            block = kind.name + (f"/{kind.parameter[0]}:{value}" if kind.parameter else "")
+            block = block_of(kind, value)
             for threads in self.threads:
                 for number, (variant, heap) in enumerate(kind.variants):
                     for allocator in self.allocators if heap else ("none",):
                         self.add_cell(kind, block, value, threads, number, variant, allocator)
 
+    def add_samples(self, kind: Kind, limit_reason: Sequence[str] = ("",)) -> list[tuple[int, int]]:
+        """One sample of each cell; (its number, its allocator's place from 1 on, 0 without one).
+        The parameter's values take turns in the reasons."""
+        added = []
+        for (variant, heap), (place, value), threads in itertools.product(
+                kind.variants, enumerate(kind.values), self.threads):
+            for allocator in self.allocators if heap else ("none",):
+                added.append((len(self.samples), 0 if allocator == "none"
+                              else 1 + list(self.allocators).index(allocator)))
+                self.samples.append({
+                    "sample": len(self.samples), "round": 0, "kind": "timed", "status": "ok",
+                    "workload": kind.name, "variant": variant, "allocator": allocator,
+                    "threads": threads, "parameter": kind.parameter[0] if kind.parameter else "",
+                    "parameter_value": "" if value is None else value,
+                    "limit_reason": limit_reason[place % len(limit_reason)]})
+        return added
+
+    def add_histograms(self, kind: Kind) -> None:
+        """Of each sample 900,000 mallocs and 100,000 frees: nine in ten take 10 ns (times the
+        allocator's place), of the rest nine in ten ten times that, and so on, to 10 us."""
+        for number, place in self.add_samples(kind):
+            for operation, total in (("malloc", 900_000), ("free", 100_000)):
+                for power in range(4):
+                    low = 10.0 ** (1 + power) * (1 + place)
+                    share = 0.9 * 10.0**-power if power < 3 else 0.001
+                    self.buckets.append({"sample": number, "operation": operation,
+                                         "lower_ns": low, "upper_ns": low * 1.004,
+                                         "count": round(total * share)})
+
+    def add_law(self, kind: Kind, sigma: float, kappa: float, not_fitted: str = "") -> None:
+        """The same law for all heap cells of a workload, or why there is none."""
+        for (variant, heap), value in itertools.product(kind.variants, kind.values):
+            for allocator, threads in itertools.product(self.allocators if heap else ("none",),
+                                                        self.threads):
+                law = {} if not_fitted else {
+                    "sigma": sigma, "sigma_lower": sigma * 0.9, "sigma_upper": sigma * 1.1,
+                    "kappa": kappa, "kappa_lower": kappa * 0.5, "kappa_upper": kappa * 2}
+                self.scaling.append({
+                    "block": block_of(kind, value), "workload": kind.name, "variant": variant,
+                    "allocator": allocator, "threads": threads,
+                    "parameter_value": "" if value is None else value, **law,
+                    "not_fitted": not_fitted})
+
     def add_timeline(self, kind: Kind) -> None:
         """Every sample grows for 0.2 s to a height of its own and is freed; 0.2 s of decay."""
-        cells = [(variant, allocator, value, threads) for variant, _ in kind.variants
-                 for allocator in self.allocators for value in kind.values
-                 for threads in self.threads]
-        for variant, allocator, value, threads in cells:
-            height = 1e7 * (2 + list(self.allocators).index(allocator))
-            number = len(self.samples)
-            self.samples.append({"sample": number, "round": 0, "kind": "timed", "status": "ok",
-                                 "workload": kind.name, "variant": variant, "allocator": allocator,
-                                 "threads": threads,
-                                 "parameter": kind.parameter[0] if kind.parameter else "",
-                                 "parameter_value": "" if value is None else value})
+        for number, place in self.add_samples(kind):
+            height = 1e7 * (1 + place)
             self.readings += [{"sample": number, "elapsed_ms": 10 * i,
                                "resident_bytes": height * min(1, i / 20, 2 - i / 40),
                                "phase": "grow" if i < 20 else "freed"} for i in range(40)]
@@ -141,6 +204,10 @@ class Synthetic:
             "switch_ns": cost * 1.5,
             "create_ns": cost * 40,
             "destroy_ns": cost * 11,
+            "rss_per_stack_bytes": 4096 + cost,
+            "regions_per_stack": 0.0 if number == 0 else 2.0,
+            "max_live": value or 1,
+            "p50": cost, "p90": cost * 2, "p99": cost * 9, "p999": cost * 20, "timer_ns_p50": 3.0,
         }
         place = {"block": block, "workload": kind.name, "threads": threads,
                  "parameter": kind.parameter[0] if kind.parameter else "",
@@ -173,6 +240,10 @@ class Synthetic:
             })
 
 
+def block_of(kind: Kind, value: int | None) -> str:
+    return kind.name + (f"/{kind.parameter[0]}:{value}" if kind.parameter else "")
+
+
 def workload_json(kind: Kind) -> dict[str, Any]:
     return {
         "name": kind.name,
@@ -199,6 +270,26 @@ CONTENTION = ("ns_per_op", "ops_per_second", "thread_ns_per_op", "cpu_ns_per_op"
               "run_queue_ns_per_op", "blocked_ns_per_op")
 
 
+QUANTILES = ("p50", "p90", "p99", "p999", "timer_ns_p50")
+TWO_CLAIMS = [
+    {"claim": 1, "statement": "The heap is slower than the stack, whatever one does.",
+     "verdict": "mixed", "tests": 4, "held": 1, "failed": 1, "unresolved": 1,
+     "effect_of": "made/frame/malloc against made/frame/local-array", "effect": 4, "lower": 3,
+     "upper": 5, "unit": "1"},
+    {"claim": 2, "statement": "The stack is last-in, first-out.", "verdict": "holds", "tests": 1,
+     "held": 1, "failed": 0, "unresolved": 0, "effect_of": "made/frame", "effect": 1,
+     "lower": 0.9, "upper": 1, "unit": "1"},
+]
+FOUR_TESTS = [
+    {"claim": 1, "kind": "ratio", "effect": effect, "lower": lower, "upper": upper,
+     "expectation": "told" if outcome == "told" else "more", "outcome": outcome, "unit": "1"}
+    for effect, lower, upper, outcome in (
+        (4, 3, 5, "holds"), (0.5, 0.4, 0.6, "does not hold here"), (1.1, 0.9, 1.4, "unresolved"),
+        (2, "", "", "told"))
+] + [{"claim": 2, "kind": "verified", "effect": 1, "lower": 0.9, "upper": 1,
+      "expectation": "verified", "outcome": "holds", "unit": "1"}]
+
+
 def every_role() -> list[Kind]:
     """One workload or more for each figure."""
     return [
@@ -212,6 +303,11 @@ def every_role() -> list[Kind]:
         Kind("own/switch", ("stack-kinds",),
              (("call", False), ("fiber-fixed", True), ("fiber-mapped", False), ("thread", False)),
              ("live", "count"), (1, 10000), ("switch_ns", "create_ns")),
+        Kind("own/live", ("stack-kinds",), (("coroutine", True), ("fiber-mapped", False)),
+             ("live", "count"), (100, 10000),
+             ("rss_per_stack_bytes", "regions_per_stack", "max_live")),
+        Kind("tail/slots", ("latency",), (("malloc", True), ("no-alloc", False)),
+             metrics=QUANTILES),
         Kind("room/grow", ("memory-timeline",), (("idle", True),), ("watch", "ms"), (400,),
              ("peak_live_bytes", "peak_rss_bytes")),
         Kind("room/dense", ("resident-per-live",), (("malloc", True),), ("size", "B"), (8, 64),

@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from .page import text_width
+from .lettering import text_width
+from .page import width_of
+from .sheet import sheet
 from .style import BLACK, Look, plain, tick_text
 
 
@@ -20,8 +22,10 @@ def span(values: Iterable[float]) -> tuple[float, float]:
     return (min(known), max(known)) if known else (1.0, 1.0)
 
 
-def log_ticks(low: float, high: float, most: int) -> list[float]:
+def log_ticks(low: float, high: float, most: int, unit: str = "") -> list[float]:
     """Round numbers inside [low, high], at most about `most` of them."""
+    if unit == "B":
+        return powers_of_two(low, high, most) or [low]
     if high / low < 4:
         # No steps of 2.5: three digits would label 1.975 as 1.98.
         ticks = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
@@ -43,7 +47,7 @@ def log_values(axes: Axes, which: str, values: Iterable[float], unit: str, most:
     axis: Axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
-    fix_ticks(axis, log_ticks(low, high, most), unit)
+    fix_ticks(axis, log_ticks(low, high, most, unit), unit)
     axes.grid(True, axis=which)  # type: ignore[arg-type]
 
 
@@ -102,21 +106,21 @@ def positions(values: Sequence[float]) -> dict[float, float]:
     return {value: float(place) for place, value in enumerate(ordered)}
 
 
-def position_axis(axes: Axes, where: dict[float, float], unit: str, width: float) -> None:
-    """Ticks at the values themselves; where they would overlap in `width` inches, fewer."""
+def position_axis(axes: Axes, where: dict[float, float], unit: str) -> None:
+    """Ticks at the values themselves; where they would overlap, fewer."""
     places = list(where.values())
     low, high = min(places), max(places)
     margin = max(0.5 if low == high else 0.1, (high - low) * 0.06)
     axes.set_xlim(low - margin, high + margin)
-    inch = width / (high - low + 2 * margin)
+    inch = width_of(axes) / (high - low + 2 * margin)
     ticks: list[tuple[float, str]] = []
     end = -math.inf
     for value, place in where.items():
         label = tick_text(value, unit)
-        half = text_width(label, 8) / 2
+        half = text_width(label, sheet().tick) / 2
         if place * inch - half >= end:
             ticks.append((place, label))
-            end = place * inch + half + 0.08
+            end = place * inch + half + 0.01 * sheet().tick
     axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
 
 
@@ -139,5 +143,5 @@ def intervals(
         return
     draw = axes.hlines if horizontal else axes.vlines
     lines = draw(np.asarray(at)[known], np.asarray(lower)[known], np.asarray(upper)[known],
-                 color=look.colour, linewidth=1.3, zorder=3)
+                 color=look.colour, linewidth=0.93 * sheet().line, zorder=3)
     lines.set_label("_interval")

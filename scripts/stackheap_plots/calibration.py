@@ -10,12 +10,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .origin import Origin
+from .page import Page, leave_note, panel_title
+from .sheet import sheet
 from .style import BLACK, COLOURS, GREY, PALE
-from .table import PlotError
+from .table import Converter, PlotError, count, number, read_table, text
 
 NAME = "calibration"
 FILE = "calibration.csv"
-WIDTH, HEIGHT = 7.2, 3.4
+COLUMNS: dict[str, Converter] = {"design": text, "what": text, "rule": text, "threads": text,
+                                 "n": count, "value": number, "lower": number, "upper": number}
+PANEL = (2.9, 2.2)
 EXPECTED = 0.05
 # Drawn in this order, each with what it is called.
 RATES = (
@@ -34,29 +39,29 @@ def is_calibration(folder: Path) -> bool:
     return (folder / FILE).is_file() and not (folder / "run.json").exists()
 
 
-def draw(folder: Path) -> Figure:
+def draw(folder: Path) -> list[Figure]:
+    remedy = f"write it again with 'stackheap calibrate --evaluate --out {folder}'"
+    figures = read_table(folder / FILE, COLUMNS, remedy=remedy)
     try:
-        figures = pd.read_csv(folder / FILE, dtype={"threads": str}, keep_default_na=True)
-        facts = json.loads((folder / "calibration.json").read_text())
+        facts = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
         machine = facts["machine"]
-        subtitle = (f"{machine['processor']}, {machine['cpus']} CPUs, Linux {machine['kernel']}; "
-                    f"{facts['sessions']} sessions, {facts['when'][:10]}")
+        origin = Origin(f"{machine['processor']} · {machine['cpus']} CPUs · Linux "
+                        f"{machine['kernel']} · {facts['sessions']} sessions · {facts['when'][:10]}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PlotError(f"{folder}: this calibration cannot be read ({error}); write it again with "
-                        f"'stackheap calibrate --evaluate --out {folder}'.") from None
-    figure = Figure(figsize=(WIDTH, HEIGHT))
-    figure.suptitle("How far verdicts can be believed on this machine", x=0.02, ha="left", y=0.98,
-                    fontsize=10.5, fontweight="bold")
-    figure.text(0.02, 0.88, subtitle, color=GREY, fontsize=7.5)
-    left = figure.add_axes((0.255, 0.17, 0.27, 0.6))
-    right = figure.add_axes((0.62, 0.17, 0.35, 0.6))
-    draw_rates(left, figures)
-    draw_resolution(right, figures)
-    return figure
+        raise PlotError(f"{folder / 'calibration.json'}: it cannot be read ({error}); {remedy}."
+                        ) from None
+    page = Page(origin, "How far verdicts can be believed on this machine",
+                "Sides whose truth is known, measured and judged as a run is. Grey: what is asked of "
+                "the rates, 3 to 7 %.", 2, 2, PANEL, left=1.75,
+                notes=["Lines and bands: 95 % intervals."])
+    draw_rates(page.axes[0], figures)
+    draw_resolution(page.axes[1], figures)
+    return page.figures
 
 
 def draw_rates(axes: Axes, figures: pd.DataFrame) -> None:
-    axes.set_title("Equal programs called different", loc="left")
+    panel_title(axes, "Equal programs called different")
+    size = sheet()
     axes.axvspan(3, 7, color=PALE, zorder=0)
     axes.axvline(100 * EXPECTED, color=GREY, linewidth=0.8)
     names = []
@@ -67,17 +72,19 @@ def draw_rates(axes: Axes, figures: pd.DataFrame) -> None:
             continue
         row = found.iloc[0]
         y = len(names)
-        axes.plot([100 * row["lower"], 100 * row["upper"]], [y, y], color=BLACK, linewidth=1.2)
-        axes.plot([100 * row["value"]], [y], color=BLACK, marker="o", markersize=4.5)
+        axes.plot([100 * row["lower"], 100 * row["upper"]], [y, y], color=BLACK, linewidth=0.9 * size.line)
+        axes.plot([100 * row["value"]], [y], color=BLACK, marker="o", markersize=size.mark)
         names.append(f"{name}\n(n = {int(row['n']):,})")
-    axes.set_yticks(range(len(names)), names, fontsize=7)
+    if not names:
+        return leave_note(axes, "Too few trials of equal sides.")
+    axes.set_yticks(range(len(names)), names, fontsize=size.value)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel("% of trials, 95 % interval")
 
 
 def draw_resolution(axes: Axes, figures: pd.DataFrame) -> None:
-    axes.set_title("Slowdown found in 9 of 10 trials", loc="left")
+    panel_title(axes, "Slowdown found in 9 of 10 trials")
     rows = figures[figures["what"] == "detectable slowdown, 9 of 10 trials"].copy()
     rows["seconds"] = rows["rule"].str.extract(r"^([\d.]+) s a pair$", expand=False).astype(float)
     for threads, (name, colour, marker) in THREADS.items():
@@ -86,11 +93,10 @@ def draw_resolution(axes: Axes, figures: pd.DataFrame) -> None:
             continue
         axes.fill_between(own["seconds"], 100 * own["lower"], 100 * own["upper"], color=colour,
                           alpha=0.15, linewidth=0)
-        axes.plot(own["seconds"], 100 * own["value"], color=colour, marker=marker, markersize=4.5,
-                  label=name)
+        axes.plot(own["seconds"], 100 * own["value"], color=colour, marker=marker,
+                  markersize=sheet().mark, label=name)
     if rows.empty:
-        axes.text(0.5, 0.5, "too few trials", transform=axes.transAxes, ha="center", color=GREY)
-        return
+        return leave_note(axes, "Too few trials of a slowdown.")
     axes.set_xscale("log")
     axes.set_yscale("log")
     ticks = sorted(set(rows["seconds"]))
@@ -102,4 +108,4 @@ def draw_resolution(axes: Axes, figures: pd.DataFrame) -> None:
     axes.grid(True)
     axes.set_xlabel("seconds of a pair's processes")
     axes.set_ylabel("slowdown (%)")
-    axes.legend(loc="upper right", fontsize=7.5)
+    axes.legend(loc="upper right", fontsize=sheet().legend)

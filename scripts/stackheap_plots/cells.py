@@ -17,8 +17,12 @@ from .style import quantity
 class Planned:
     """A figure that the run has data for; drawn only when it is wanted."""
 
-    name: str  # of the file, without its ending
-    draw: Callable[[], Figure]
+    name: str  # of the file, without its ending; -2, -3 and so on follow on further pages
+    draw: Callable[[], list[Figure]]
+
+    def pages(self) -> list[tuple[str, Figure]]:
+        return [(self.name + (f"-{place + 1}" if place else ""), figure)
+                for place, figure in enumerate(self.draw())]
 
 
 def slug(name: str) -> str:

@@ -18,7 +18,9 @@ from .axis import intervals
 from .cells import (Planned, at_parameter, joined, no_heap_variants, pages_of, parameter_text,
                     parameter_values, present, slug, subtitle)
 from .load import NO_ALLOCATOR, Run, Workload
-from .page import Page, leave_note, literal, note_page, panel_title, sample_notes, text_width
+from .lettering import axis_names, literal
+from .page import Page, leave_note, note_page, panel_title, sample_notes
+from .sheet import sheet
 from .style import BASELINE_LOOK, BLACK, axis_title, threads_text, tick_text
 
 NAME = "contention"
@@ -26,7 +28,7 @@ ROLE = "contention"
 TOTAL = "thread_ns_per_op"
 PARTS = (  # metric, what the legend calls it, colour, hatch
     ("cpu_ns_per_op", "on a CPU", "#56B4E9", ""),
-    ("run_queue_ns_per_op", "ready, waiting for a CPU (run queue)", "#E69F00", "////"),
+    ("run_queue_ns_per_op", "ready, waiting for a CPU (run queue)", "#F0C04A", "////"),
     ("blocked_ns_per_op", "asleep (lock, page or futex)", "#B2182B", "...."),
 )
 METRICS = tuple(metric for metric, _, _, _ in PARTS)
@@ -42,7 +44,7 @@ def plan(run: Run) -> list[Planned]:
     ]
 
 
-def draw(run: Run, workload: Workload, variant: str) -> Figure:
+def draw(run: Run, workload: Workload, variant: str) -> list[Figure]:
     title = f"{workload.name}: where the threads' time goes" + (f" · {variant}" if variant else "")
     every = run.values(workload, *METRICS, TOTAL)
     if not set(METRICS) & set(every["metric"]):
@@ -68,20 +70,27 @@ def draw(run: Run, workload: Workload, variant: str) -> Figure:
     ]
     if TOTAL in set(rows["metric"]):
         bounded = rows.loc[rows["metric"] == TOTAL, "lower"].notna().any()
-        legend.append((Line2D([], [], color=BLACK, linewidth=1.3, marker="|", markersize=8),
+        legend.append((Line2D([], [], color=BLACK, linewidth=1.3, marker="|",
+                              markersize=1.6 * sheet().mark),
                        "thread time per operation" + (", with its interval" if bounded else "")))
-    labels = max(text_width(name, 8) for name, _ in bars)
+    called, labels = axis_names(name for name, _ in bars)
+    titles = [heading(workload, rows, value, threads) for value, threads in cells]
     page = Page(run, title, subtitle(workload), len(cells), 2, (3.3, ROW * max(3, len(bars))),
-                left=labels + 0.2, legend=legend, notes=[*notes, *sample_notes(rows)])
+                names=labels, titles=titles, legend=legend,
+                notes=[*notes, *sample_notes(rows)])
     unit = rows["unit"].iloc[0]
-    for axes, (value, threads) in zip(page.axes, cells):
-        part = [(name, at_parameter(bar[bar["threads"] == threads], value)) for name, bar in bars]
-        over = any(bar["oversubscribed"].any() for _, bar in part)
-        panel_title(axes, joined(parameter_text(workload, value), threads_text(threads)
-                                 + (" (more than CPUs)" if over else "")))
-        draw_panel(axes, part)
+    for axes, title, (value, threads) in zip(page.axes, titles, cells):
+        panel_title(axes, title)
+        draw_panel(axes, [(called[name], at_parameter(bar[bar["threads"] == threads], value))
+                          for name, bar in bars])
         axes.set_xlabel(axis_title(TOTAL, unit))
-    return page.figure
+    return page.figures
+
+
+def heading(workload: Workload, rows: pd.DataFrame, value: float, threads: int) -> str:
+    over = at_parameter(rows[rows["threads"] == threads], value)["oversubscribed"].any()
+    return joined(parameter_text(workload, value),
+                  threads_text(threads) + (" (more than CPUs)" if over else ""))
 
 
 def draw_panel(axes: Axes, bars: list[tuple[str, pd.DataFrame]]) -> None:
@@ -111,14 +120,16 @@ def draw_panel(axes: Axes, bars: list[tuple[str, pd.DataFrame]]) -> None:
     for place, (_, rows) in enumerate(bars):
         total = rows[rows["metric"] == TOTAL]
         if rows.empty:
-            axes.text(0, place, " not measured", va="center", size=7.5, color="#888888")
+            axes.text(0, place, " not measured", va="center", size=sheet().note,
+                      color="#777777")
         if total.empty:
             continue
         row = total.iloc[0]
         highest = max(highest, row["estimate"],
                       row["estimate"] if math.isnan(row["upper"]) else row["upper"])
         intervals(axes, [place], [row["lower"]], [row["upper"]], BASELINE_LOOK, horizontal=True)
-        axes.plot([row["estimate"]], [place], color=BLACK, marker="|", markersize=9,
+        axes.plot([row["estimate"]], [place], color=BLACK, marker="|",
+                  markersize=1.8 * sheet().mark,
                   linestyle="none", zorder=4)
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_yticks(range(len(bars)), [literal(name) for name, _ in bars])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,14 @@ class Run:
     folder: Path
     info: dict[str, Any]  # run.json
     workloads: dict[str, Workload]
-    allocators: tuple[str, ...]  # the baseline first, the others sorted
-    baseline: str
+    allocators: tuple[str, ...]  # the run's own baseline first, the others sorted
+    baseline: str  # what figures compare with: the run's own, unless the user names another
     cpus: int | None
     summary: pd.DataFrame
     comparisons: pd.DataFrame
+    # What is odd about the files and changes no figure.
+    remarks: list[str] = field(default_factory=list, compare=False)
+    cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def partial(self) -> bool:
@@ -65,6 +69,10 @@ class Run:
             for name in self.summary["workload"].unique()
             if role in self.workloads[name].roles
         ]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        return tuple(name for name in self.allocators if name != self.baseline)
 
     def values(self, workload: Workload, *metrics: str) -> pd.DataFrame:
         """The summary's rows of a workload and some metrics that have an estimate."""
@@ -108,6 +116,7 @@ COMPARISON_COLUMNS: dict[str, Converter] = {
     "confidence": number,
     "verdict": text,
 }
+COMPARISONS_ALSO = ("family", "rounds", "rounds_needed")  # written, and not read here
 SUMMARY_KEY = ["block", "variant", "allocator", "threads", "metric"]
 COMPARISON_KEY = [
     "block",
@@ -163,7 +172,8 @@ def require_files(folder: Path) -> None:
                             f"'stackheap summarize {folder}'.")
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: Path, baseline: str = "") -> Run:
+    """`baseline`: an allocator to compare with instead of the run's own."""
     require_files(folder)
     info = read_info(folder / "run.json")
     try:
@@ -173,12 +183,14 @@ def load_run(folder: Path) -> Run:
         raise PlotError(f"{folder / 'run.json'}: 'workloads' or 'allocators' lacks {error}; "
                         "restore it from a copy of the run.") from None
     path = folder / "summary.csv"
-    summary = read_table(path, SUMMARY_COLUMNS)
+    remarks: list[str] = []
+    summary = read_table(path, SUMMARY_COLUMNS, (), remarks)
     if summary.empty:
         raise PlotError(f"{path}: no rows: no cell of the run ended ok; see the statuses in "
                         f"{folder / 'samples.csv'}.")
     refuse_repeats(summary, SUMMARY_KEY, path)
-    comparisons = read_table(folder / "comparisons.csv", COMPARISON_COLUMNS)
+    comparisons = read_table(folder / "comparisons.csv", COMPARISON_COLUMNS, COMPARISONS_ALSO,
+                             remarks)
     refuse_repeats(comparisons, COMPARISON_KEY, folder / "comparisons.csv")
     unknown = summary[~summary["workload"].isin(list(workloads))]
     if not unknown.empty:
@@ -189,21 +201,31 @@ def load_run(folder: Path) -> Run:
     for name in sorted(summary["allocator"].unique()):
         if name not in names and name != NO_ALLOCATOR:
             names.append(name)
-    options = info.get("options")
-    baseline = options.get("baseline") if isinstance(options, dict) else None
-    if baseline not in names:
-        seen = comparisons["baseline_allocator"]
-        seen = seen[seen != NO_ALLOCATOR]
-        baseline = seen.iloc[0] if not seen.empty else (names[0] if names else NO_ALLOCATOR)
+    own = own_baseline(info, names, comparisons)
+    if baseline and baseline not in names:
+        near = difflib.get_close_matches(baseline, names, n=1)
+        raise PlotError(f"--baseline {baseline}: this run has no such allocator; "
+                        + (f"did you mean {near[0]}?" if near else f"it has {', '.join(names)}."))
     topology = info.get("topology")
     cpus = topology.get("usable_cpus") if isinstance(topology, dict) else None
     return Run(
         folder=folder,
         info=info,
         workloads=workloads,
-        allocators=(baseline, *(n for n in names if n not in (baseline, NO_ALLOCATOR))),
-        baseline=baseline,
+        allocators=(own, *(n for n in names if n not in (own, NO_ALLOCATOR))),
+        baseline=baseline or own,
         cpus=cpus if isinstance(cpus, int) else None,
         summary=summary,
         comparisons=comparisons,
+        remarks=remarks,
     )
+
+
+def own_baseline(info: dict[str, Any], names: list[str], comparisons: pd.DataFrame) -> str:
+    options = info.get("options")
+    named = options.get("baseline") if isinstance(options, dict) else None
+    if named in names:
+        return str(named)
+    seen = comparisons["baseline_allocator"]
+    seen = seen[seen != NO_ALLOCATOR]
+    return str(seen.iloc[0]) if not seen.empty else (names[0] if names else NO_ALLOCATOR)

@@ -15,13 +15,16 @@ from matplotlib.ticker import MaxNLocator
 from .axis import fix_ticks
 from .cells import Planned, at_parameter, joined, parameter_text, slug, subtitle
 from .load import Run, Workload
-from .page import Page, note_page, panel_title, room_above, sample_notes
+from .lettering import text_width
+from .page import Page, note_page, panel_title, sample_notes, width_of
+from .sheet import sheet
 from .style import BLACK, GREY, Look, looks, no_heap_look, threads_text
 from .timeline import Course, courses_of
 
 NAME = "memory-timeline"
 ROLE = "memory-timeline"
 FREED = "freed"  # the phase that begins when nothing is live any more
+MARK = "everything freed"
 PANEL = (4.0, 2.7)
 MOST_TICKS = 6
 
@@ -31,7 +34,7 @@ def plan(run: Run) -> list[Planned]:
             for workload in run.with_role(ROLE)]
 
 
-def draw(run: Run, workload: Workload) -> Figure:
+def draw(run: Run, workload: Workload) -> list[Figure]:
     title = f"{workload.name}: resident memory over time"
     courses = courses_of(run, workload, FREED)
     if not courses:
@@ -48,25 +51,27 @@ def draw(run: Run, workload: Workload) -> Figure:
     styled = {**looks(run.allocators)}
     look_of = {course.allocator: styled.get(course.allocator, no_heap_look(0)) for course in courses}
     live = run.values(workload, "peak_live_bytes")
-    legend = [(Line2D([], [], color=look.colour, linestyle=look.line, linewidth=1.4,
-                      marker=look.marker, markersize=4), name)
+    legend = [(Line2D([], [], color=look.colour, linestyle=look.line,
+                      linewidth=sheet().line, marker=look.marker, markersize=0.8 * sheet().mark),
+               name)
               for name, look in look_of.items()]
     if not live.empty:
         legend.append((Line2D([], [], color=GREY, linestyle=":", linewidth=1.2), "requested"))
     most = max(course.rounds for course in courses)
-    rounds = f"median over {most} rounds" if most > 1 else "one round"
+    rounds = (f"median over {most} rounds; bands: from the least to the most of them" if most > 1
+              else "one round")
     page = Page(run, title, subtitle(workload), len(panels), 2, PANEL, legend=legend,
-                above=room_above((heading(workload, group) for group in panels.values()), PANEL[0]),
+                titles=[heading(workload, group) for group in panels.values()],
                 notes=[f"Lines: {rounds}; time 0 is the first of the readings, 10 ms apart, after "
                        "everything was freed.",
                        *sample_notes(run.values(workload, "peak_rss_bytes"))])
-    top = max(float(np.nanmax(course.resident_bytes)) for course in courses)
+    top = max(float(np.nanmax(course.most_bytes)) for course in courses)
     for axes, (_, variant, threads, value) in zip(page.axes, sorted(panels)):
         group = panels[(workload.variant_order(variant), variant, threads, value)]
         parameter = group[0].parameter_value
         draw_panel(axes, group, look_of, requested(live, variant, threads, parameter), top)
         panel_title(axes, heading(workload, group))
-    return page.figure
+    return page.figures
 
 
 def heading(workload: Workload, group: list[Course]) -> str:
@@ -84,22 +89,34 @@ def draw_panel(axes: Axes, courses: list[Course], look_of: dict[str, Look], live
                top: float) -> None:
     for place, course in enumerate(courses):
         look = look_of[course.allocator]
+        if course.rounds > 1:
+            axes.fill_between(course.seconds, course.least_bytes, course.most_bytes,
+                              color=look.colour, alpha=0.13, linewidth=0, zorder=2)
         axes.plot(course.seconds, course.resident_bytes, color=look.colour, linestyle=look.line,
-                  linewidth=1.4, marker=look.marker, markersize=4,
+                  linewidth=sheet().line, marker=look.marker, markersize=0.8 * sheet().mark,
                   markevery=marks(len(course.seconds), place, len(courses)), zorder=3)
     first = min(float(course.seconds[0]) for course in courses)
     last = max(float(course.seconds[-1]) for course in courses)
     if math.isfinite(live):
         axes.hlines(live, first, 0, color=GREY, linestyle=":", linewidth=1.2, zorder=2)
     axes.axvline(0, color=BLACK, linewidth=0.9, zorder=1)
-    axes.annotate("everything freed", (0, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
-                  textcoords="offset points", va="top", size=7, color="#444444")
     axes.set_xlim(first, last)
+    label_mark(axes, first, last)
     axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS, steps=[1, 2, 5, 10]))
     byte_axis(axes, top)
     axes.grid(True, axis="both")
     axes.set_xlabel("time since everything was freed (s)")
     axes.set_ylabel("resident memory")
+
+
+def label_mark(axes: Axes, first: float, last: float) -> None:
+    """To the right of the mark, or where that side is too narrow to its left."""
+    fits = text_width(MARK, sheet().value) + 0.06 < width_of(axes) * last / (last - first)
+    right = fits or last >= -first
+    axes.annotate(MARK, (0, 1), xycoords=("data", "axes fraction"), xytext=(3 if right else -3, -2),
+                  textcoords="offset points", ha="left" if right else "right", va="top",
+                  size=sheet().value, color="#444444", zorder=6,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8})
 
 
 def marks(readings: int, place: int, courses: int) -> tuple[int, int]:

@@ -7,92 +7,22 @@ legend or a footer outside the axes, and cut off a name of sixty characters.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, Iterable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 
+from .lettering import line_height, literal, put, shorten, text_width, wrap
 from .load import Run
+from .origin import Origin, origin_of
+from .sheet import sheet
 from .style import GREY
 
-EDGE = 0.18
-SMALL = 7.5
-LINE = 0.145  # height of a line of SMALL text, inches
-LEGEND_LINE = 0.19
+TITLE_LEADING = 1.31  # a title line's height, in the size of its text
 MINIMUM_WIDTH = 6.4
-
-
-@lru_cache(maxsize=4096)
-def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Inches that a line of text takes."""
-    font = get_font(findfont(FontProperties(family="DejaVu Sans",
-                                            weight="bold" if bold else "normal")))
-    font.set_size(size, 72)
-    font.set_text(text, 0.0)
-    return float(font.get_width_height()[0]) / 64 / 72
-
-
-def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Lines no wider than that many inches; a word that is wider by itself is broken."""
-    lines: list[str] = []
-    current = ""
-    for word in text.split():
-        joined = f"{current} {word}".strip()
-        if text_width(joined, size, bold) <= width:
-            current = joined
-            continue
-        if current:
-            lines.append(current)
-        while text_width(word, size, bold) > width:
-            fits = max(1, int(len(word) * width / text_width(word, size, bold)) - 1)
-            lines.append(word[:fits])
-            word = word[fits:]
-        current = word
-    return [*lines, current] if current else lines
-
-
-def literal(text: str) -> str:
-    """Text that matplotlib shall not read as a formula."""
-    return text.replace("$", r"\$")
-
-
-def put(figure: Figure, x: float, top: float, lines: Iterable[str], **how: Any) -> None:
-    """Text whose upper left corner is at (x, top) inches from the figure's lower left corner."""
-    width, height = figure.get_size_inches()
-    figure.text(x / width, top / height, literal("\n".join(lines)), ha="left", va="top",
-                linespacing=1.25, **how)
-
-
-def machine_line(run: Run) -> str:
-    """The footer; run.json is read with care, since what is captured differs between machines."""
-
-    def environment(*path: str) -> str:
-        node: Any = run.info.get("environment")
-        for key in path:
-            node = node.get(key) if isinstance(node, dict) else None
-        return node if isinstance(node, str) else ""
-
-    cpu = environment("cpu", "model") or environment("cpu") or "unknown CPU"
-    kernel = environment("kernel", "release") or environment("kernel")
-    rounds = run.info.get("rounds")
-    profile = run.info.get("profile")
-    return " · ".join(
-        part
-        for part in (
-            "PARTIAL: this run was not finished" if run.partial else "",
-            " ".join(cpu.split()),
-            f"{run.cpus} CPU{'s' if run.cpus != 1 else ''}" if run.cpus else "",
-            f"Linux {kernel}" if kernel else "",
-            str(run.info.get("started", ""))[:10],
-            f"profile {profile}" if profile else "",
-            f"{rounds} round{'s' if rounds != 1 else ''}" if rounds else "",
-            f"stackheap {run.info.get('stackheap_version', '')}".strip(),
-        )
-        if part
-    )
+PAGE = " · page {} of {}"
+ALARM = "#A50F15"
 
 
 def interval_note(rows: pd.DataFrame) -> str:
@@ -122,72 +52,77 @@ def sample_notes(rows: pd.DataFrame) -> list[str]:
     return [f"Fewer samples ended ok than were planned: {'; '.join(named[:4])}{more}."]
 
 
-class Page:
-    """A figure with a grid of panels; `axes` holds them row by row."""
+def legend_line() -> float:
+    return 1.71 * sheet().legend / 72
 
-    def __init__(
-        self,
-        run: Run,
-        title: str,
-        subtitle: str,
-        panels: int,
-        columns: int,
-        panel: tuple[float, float],  # width and height of a panel's axes, inches
-        left: float = 0.75,  # room for tick labels and axis title
-        right: float = 0.25,
-        below: float = 0.55,
-        above: float = 0.3,  # room for a panel's title
-        legend: Sequence[tuple[Any, str]] = (),
-        notes: Sequence[str] = (),
-    ) -> None:
-        columns = max(1, min(columns, panels))
-        rows = max(1, math.ceil(panels / columns))
-        width = EDGE + columns * (left + panel[0] + right)
-        if width < MINIMUM_WIDTH:
-            panel = (panel[0] + (MINIMUM_WIDTH - width) / columns, panel[1])
-            width = MINIMUM_WIDTH
-        room = width - 2 * EDGE
-        titles = wrap(title, room, 11.5, bold=True)
-        subtitles = wrap(subtitle, room, SMALL + 0.5)
-        noted = [line for note in notes for line in wrap(note, room, SMALL)]
-        footer = wrap(machine_line(run), room, SMALL - 0.5)
-        entry = max((text_width(label, 8) for _, label in legend), default=0) + 0.6
-        legend_columns = max(1, min(len(legend), int(room / entry)))
-        legend_rows = math.ceil(len(legend) / legend_columns)
 
-        head = EDGE + 0.21 * len(titles) + 0.155 * len(subtitles) + 0.1
-        foot = EDGE * 0.6 + LINE * len(footer)
-        foot += 0.08 + LINE * len(noted) if noted else 0
-        legend_bottom = foot + 0.1
-        if legend:
-            foot = legend_bottom + LEGEND_LINE * legend_rows + 0.06
-        foot += 0.05
-        height = head + rows * (above + panel[1] + below) + foot
+def panel_width(wanted: float, left: float, right: float) -> float:
+    """What a panel gets: on a sheet of a fixed width all that its margins leave."""
+    size = sheet()
+    return size.width - size.edge - left - right if size.width else wanted
 
-        self.figure = Figure(figsize=(width, height))
-        self.axes: list[Axes] = []
-        for index in range(panels):
-            row, column = divmod(index, columns)
-            x = EDGE + left + column * (left + panel[0] + right)
-            y = height - head - above - panel[1] - row * (above + panel[1] + below)
-            self.axes.append(
-                self.figure.add_axes([x / width, y / height, panel[0] / width, panel[1] / height])
-            )
-        put(self.figure, EDGE, height - EDGE, titles, size=11.5, weight="bold")
-        put(self.figure, EDGE, height - EDGE - 0.21 * len(titles), subtitles, size=SMALL + 0.5,
-            color="#333333")
-        bottom = EDGE * 0.6 + LINE * len(footer)
-        put(self.figure, EDGE, bottom, footer, size=SMALL - 0.5, color=GREY)
-        if noted:
-            put(self.figure, EDGE, bottom + 0.05 + LINE * len(noted), noted, size=SMALL)
-        if legend:
-            self.figure.legend(
-                [handle for handle, _ in legend],
-                [literal(label) for _, label in legend],
+
+class Frame:
+    """All texts around the panels, wrapped to the figure's width, and the room they take."""
+
+    def __init__(self, origin: Origin, title: str, subtitle: str, notes: Sequence[str],
+                 legend: Sequence[tuple[Any, str]], width: float) -> None:
+        size = sheet()
+        room = width - 2 * size.edge
+        self.width = width
+        self.titles = wrap(title, room, size.title, bold=True)
+        self.alarms = wrap(origin.alarm, room, size.subtitle, bold=True)
+        self.subtitles = wrap(subtitle, room, size.subtitle)
+        self.notes = [line for note in notes for line in wrap(note, room, size.note)]
+        self.footer = wrap(origin.footer, room, size.footer)
+        handle = 0.075 * size.legend
+        self.legend = [(key, shorten(label, room - handle, size.legend)) for key, label in legend]
+        entry = max((text_width(label, size.legend) for _, label in self.legend), default=0)
+        fit = max(1, min(len(legend), int(room / (entry + handle))))
+        # As few rows as fit, and then as few columns: the last ones are not left half empty.
+        self.columns = max(1, math.ceil(len(legend) / max(1, math.ceil(len(legend) / fit))))
+
+    @property
+    def head(self) -> float:
+        size = sheet()
+        return (size.edge + TITLE_LEADING * size.title / 72 * len(self.titles)
+                + line_height(size.subtitle) * (len(self.alarms) + len(self.subtitles))
+                + 0.1 * size.room)
+
+    @property
+    def footer_top(self) -> float:
+        """From the figure's lower edge up, like the next two."""
+        return sheet().edge * 0.6 + line_height(sheet().footer) * len(self.footer)
+
+    @property
+    def notes_top(self) -> float:
+        notes = line_height(sheet().note) * len(self.notes)
+        return self.footer_top + (notes + 0.05 if self.notes else 0.0)
+
+    @property
+    def foot(self) -> float:
+        rows = math.ceil(len(self.legend) / self.columns)
+        return self.notes_top + (legend_line() * rows + 0.16 if rows else 0.0) + 0.08
+
+    def draw(self, figure: Figure) -> None:
+        size = sheet()
+        height = figure.get_size_inches()[1]
+        top = height - size.edge
+        put(figure, size.edge, top, self.titles, size=size.title, weight="bold")
+        top -= TITLE_LEADING * size.title / 72 * len(self.titles)
+        put(figure, size.edge, top, self.alarms, size=size.subtitle, weight="bold", color=ALARM)
+        top -= line_height(size.subtitle) * len(self.alarms)
+        put(figure, size.edge, top, self.subtitles, size=size.subtitle, color="#333333")
+        put(figure, size.edge, self.footer_top, self.footer, size=size.footer, color=GREY)
+        put(figure, size.edge, self.notes_top, self.notes, size=size.note)
+        if self.legend:
+            figure.legend(
+                [handle for handle, _ in self.legend],
+                [literal(label) for _, label in self.legend],
                 loc="lower left",
-                bbox_to_anchor=(EDGE / width, legend_bottom / height),
-                ncol=legend_columns,
-                fontsize=8,
+                bbox_to_anchor=(size.edge / self.width, (self.notes_top + 0.1) / height),
+                ncol=self.columns,
+                fontsize=size.legend,
                 borderpad=0,
                 borderaxespad=0,
                 handlelength=2.6,
@@ -197,29 +132,100 @@ class Page:
             )
 
 
+class Page:
+    """A grid of panels, on as many figures as a sheet's height asks for; `axes` holds all panels row
+    by row. Sizes are the screen's: a sheet of a fixed width makes panels as wide as it can and
+    scales what else there is."""
+
+    def __init__(
+        self,
+        run: Run | Origin,
+        title: str,
+        subtitle: str,
+        panels: int,
+        columns: int,
+        panel: tuple[float, float],  # width and height of a panel's axes, inches
+        left: float = 0.75,  # room for tick labels and axis title
+        right: float = 0.25,
+        below: float = 0.55,
+        above: float = 0.3,  # room for a panel's title
+        titles: Sequence[str] = (),  # of the panels, instead of `above`
+        names: float | None = None,  # inches that names on the axis take, instead of `left`
+        legend: Sequence[tuple[Any, str]] = (),
+        notes: Sequence[str] = (),
+        most: int = 0,  # panels on a figure; 0: as many as fit
+    ) -> None:
+        size = sheet()
+        left = left * size.room if names is None else names + 0.2 * size.room
+        right = min(right, 0.12) if size.width and right < 0.3 else right
+        below *= size.room
+        columns = 1 if size.width else max(1, min(columns, panels))
+        wide = panel_width(panel[0], left, right)
+        width = size.width or size.edge + columns * (left + wide + right)
+        if width < MINIMUM_WIDTH and not size.width:
+            wide += (MINIMUM_WIDTH - width) / columns
+            width = MINIMUM_WIDTH
+        tall = panel[1] * size.room
+        above = room_above(titles, wide) if titles else above * size.room
+        step = above + tall + below
+
+        def framed(title: str) -> tuple[Frame, int]:
+            """With how many panels fit on a figure beside it."""
+            frame = Frame(origin_of(run), title, subtitle, notes, legend, width)
+            room = size.height - frame.head - frame.foot
+            rows = panels if math.isinf(room) else max(1, int(room / step))
+            return frame, max(1, min(rows * columns, most or panels))
+
+        frame, share = framed(title)
+        if panels > share:
+            _, share = framed(title + PAGE.format(1, panels))  # which may take a line more
+        self.figures: list[Figure] = []
+        self.axes: list[Axes] = []
+        pages = max(1, math.ceil(panels / share))
+        for page in range(pages):
+            if pages > 1:
+                frame, _ = framed(title + PAGE.format(page + 1, pages))
+            here = min(share, panels - page * share)
+            height = frame.head + max(1, math.ceil(here / columns)) * step + frame.foot
+            figure = Figure(figsize=(width, height))
+            for index in range(here):
+                row, column = divmod(index, columns)
+                x = size.edge + left + column * (left + wide + right)
+                y = height - frame.head - above - tall - row * step
+                self.axes.append(
+                    figure.add_axes([x / width, y / height, wide / width, tall / height]))
+            frame.draw(figure)
+            self.figures.append(figure)
+
+
 def title_lines(text: str, width: float) -> list[str]:
-    return [line for part in text.split("\n") for line in wrap(part, width, 9)]
+    return [line for part in text.split("\n") for line in wrap(part, width, sheet().panel)]
 
 
 def room_above(titles: Iterable[str], width: float) -> float:
     """Inches that the tallest of the panels' titles needs above a panel of that width."""
-    return 0.16 + 0.14 * max((len(title_lines(title, width)) for title in titles), default=1)
+    lines = max((len(title_lines(title, width)) for title in titles), default=1)
+    return 0.16 * sheet().room + 1.12 * sheet().panel / 72 * lines
+
+
+def width_of(axes: Axes) -> float:
+    return float(axes.get_position().width * axes.figure.get_size_inches()[0])
 
 
 def panel_title(axes: Axes, text: str) -> None:
-    width = axes.get_position().width * axes.figure.get_size_inches()[0]
-    axes.set_title(literal("\n".join(title_lines(text, width))), loc="left", pad=5)
+    axes.set_title(literal("\n".join(title_lines(text, width_of(axes)))), loc="left",
+                   pad=5 * sheet().room)
 
 
 def leave_note(axes: Axes, text: str) -> None:
     """Says why a panel shows nothing, in place of an empty axis."""
     axes.set_axis_off()
-    width = axes.get_position().width * axes.figure.get_size_inches()[0]
-    axes.text(0.5, 0.5, literal("\n".join(wrap(text, width * 0.9, 9))), ha="center", va="center",
-              size=9, color=GREY, transform=axes.transAxes)
+    size = sheet().panel
+    axes.text(0.5, 0.5, literal("\n".join(wrap(text, width_of(axes) * 0.9, size))), ha="center",
+              va="center", size=size, color=GREY, transform=axes.transAxes)
 
 
-def note_page(run: Run, title: str, subtitle: str, note: str) -> Figure:
+def note_page(run: Run, title: str, subtitle: str, note: str) -> list[Figure]:
     page = Page(run, title, subtitle, 1, 1, (5.5, 1.2), left=0.2, below=0.1, above=0.1)
     leave_note(page.axes[0], note)
-    return page.figure
+    return page.figures

@@ -15,9 +15,10 @@ from matplotlib.lines import Line2D
 from .axis import intervals, ratio_axis
 from .cells import Planned, joined, parameter_text
 from .load import Run
-from .page import Page, note_page, panel_title, room_above
-from .ratio import allocator_pairs
-from .style import BASELINE_LOOK, GREY, METRIC_TITLES, Look, looks, threads_text
+from .page import Page, note_page, panel_title
+from .pairs import allocator_pairs, baseline_notes
+from .sheet import sheet
+from .style import GREY, METRIC_TITLES, Look, looks, threads_text
 
 NAME = "pareto"
 ROLE = "pareto"
@@ -47,26 +48,20 @@ def plan(run: Run) -> list[Planned]:
     if pairs.empty:
         return [Planned(NAME, lambda: nothing(run))]
     cells = [rows for _, rows in pairs.groupby(CELL, sort=False, dropna=False)]
-    panels: list[pd.DataFrame | None] = [None, *cells] if len(cells) > 1 else [*cells]
-    pages = [panels[i:i + PANELS_PER_PAGE] for i in range(0, len(panels), PANELS_PER_PAGE)]
-    return [
-        Planned(NAME + (f"-{place + 1}" if place else ""),
-                lambda page=page, place=place: draw(run, cells, page, place, len(pages)))
-        for place, page in enumerate(pages)
-    ]
+    return [Planned(NAME, lambda: draw(run, cells))]
 
 
-def nothing(run: Run) -> Figure:
+def nothing(run: Run) -> list[Figure]:
     return note_page(run, "Time against memory", "",
                      f"comparisons.csv has no allocator with ratios to {run.baseline} of both "
-                     f"{TIME} and {MEMORY}.")
+                     f"{TIME} and {MEMORY}. {' '.join(baseline_notes(run))}")
 
 
 def geometric_means(run: Run, cells: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
     """Means over all cells; an allocator that lacks some of them has none, and is named."""
     every = pd.concat(cells)
     means, partial = [], []
-    for name in run.allocators[1:]:
+    for name in run.others:
         rows = every[every["candidate_allocator"] == name]
         if len(rows) == len(cells):
             means.append((name, *(math.exp(sum(map(math.log, rows[column])) / len(rows))
@@ -80,32 +75,34 @@ def geometric_means(run: Run, cells: Sequence[pd.DataFrame]) -> tuple[pd.DataFra
     return table, notes if partial else []
 
 
-def draw(run: Run, cells: Sequence[pd.DataFrame], panels: Sequence[pd.DataFrame | None],
-         place: int, pages: int) -> Figure:
+def draw(run: Run, cells: Sequence[pd.DataFrame]) -> list[Figure]:
+    panels: list[pd.DataFrame | None] = [None, *cells] if len(cells) > 1 else [*cells]
     look_of = looks(run.allocators)
     means, notes = geometric_means(run, cells)
+    mark = 1.2 * sheet().mark
     shown = pd.concat([means if rows is None else rows for rows in panels])
     there = set(shown["candidate_allocator"])
-    legend = [(Line2D([], [], color=look_of[name].colour, marker=look_of[name].marker, markersize=6,
+    legend = [(Line2D([], [], color=look_of[name].colour, marker=look_of[name].marker, markersize=mark,
                       linestyle="none"), name if name != run.baseline else f"{name} (baseline)")
               for name in run.allocators if name in there or name == run.baseline]
     legend.append((Line2D([], [], color=GREY, linestyle=(0, (3, 2)), linewidth=1),
-                   "front: nothing is better in both"))
+                   "front"))
     titles = [f"Geometric mean of {len(cells)} cells" if rows is None else heading(run, rows)
               for rows in panels]
     bounded = shown[["lower_time", "lower_memory"]].notna().any(axis=None)
     lines = ("Lines: intervals of the ratios; the geometric mean has none and claims nothing."
              if bounded else "Rounds are too few for intervals: nothing is claimed.")
-    page = Page(run, "Time against memory" + (f" · page {place + 1} of {pages}" if pages > 1 else ""),
-                f"Ratios to {run.baseline}, log scales: left is faster, down is smaller. "
-                f"{lines}",
-                len(panels), 3, PANEL, left=0.8, above=room_above(titles, PANEL[0]), legend=legend, notes=notes)
+    page = Page(run, "Time against memory",
+                f"Ratios to {run.baseline}, log scales: left is faster, down is smaller; nothing is "
+                f"better in both than what is on the front. {lines}",
+                len(panels), 3, PANEL, left=0.8, titles=titles, legend=legend,
+                notes=[*notes, *baseline_notes(run)], most=PANELS_PER_PAGE)
     for axes, rows, title in zip(page.axes, panels, titles):
-        draw_panel(axes, means if rows is None else rows, look_of)
+        draw_panel(axes, means if rows is None else rows, look_of, look_of[run.baseline])
         axes.set_xlabel(f"{METRIC_TITLES[TIME]} (ratio)")
         axes.set_ylabel(f"{METRIC_TITLES[MEMORY]} (ratio)")
         panel_title(axes, title)
-    return page.figure
+    return page.figures
 
 
 def heading(run: Run, rows: pd.DataFrame) -> str:
@@ -115,15 +112,16 @@ def heading(run: Run, rows: pd.DataFrame) -> str:
         parameter_text(workload, first["parameter_value"]), threads_text(first["threads"]))
 
 
-def draw_panel(axes: Axes, rows: pd.DataFrame, look_of: dict[str, Look]) -> None:
+def draw_panel(axes: Axes, rows: pd.DataFrame, look_of: dict[str, Look], baseline: Look) -> None:
+    mark = 1.2 * sheet().mark
     for row in rows.itertuples():
         look = look_of[row.candidate_allocator]
         intervals(axes, [row.ratio_memory], [row.lower_time], [row.upper_time], look,
                   horizontal=True)
         intervals(axes, [row.ratio_time], [row.lower_memory], [row.upper_memory], look)
         axes.plot([row.ratio_time], [row.ratio_memory], color=look.colour, marker=look.marker,
-                  linestyle="none", markersize=6, zorder=5)
-    axes.plot([1], [1], color=BASELINE_LOOK.colour, marker=BASELINE_LOOK.marker, markersize=6,
+                  linestyle="none", markersize=mark, zorder=5)
+    axes.plot([1], [1], color=baseline.colour, marker=baseline.marker, markersize=mark,
               linestyle="none", zorder=5)
     points = [(1.0, 1.0), *zip(rows["ratio_time"], rows["ratio_memory"])]
     steps = front(points)

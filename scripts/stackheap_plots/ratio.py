@@ -16,28 +16,17 @@ from matplotlib.figure import Figure
 from .axis import intervals, ratio_axis
 from .cells import Planned, joined, parameter_text, present
 from .load import Run
-from .page import Page, literal, note_page, sample_notes, text_width
+from .lettering import axis_names, literal, shorten, text_width
+from .page import Page, note_page, sample_notes, width_of
+from .pairs import allocator_pairs, baseline_notes
+from .sheet import sheet
 from .style import METRIC_TITLES, Look, looks, plain, threads_text
 
 NAME = "ratio"
 ROLE = "ratio"
 METRIC = "ns_per_op"
-ROWS_PER_PAGE = 62
 ROW = 0.155  # inches
 UNRESOLVED = "unresolved"
-
-
-def allocator_pairs(run: Run, role: str, metric: str) -> pd.DataFrame:
-    """Comparisons of an allocator with the baseline allocator, the variant being the same."""
-    table = run.comparisons
-    named = [workload.name for workload in run.workloads.values() if role in workload.roles]
-    return table[
-        table["workload"].isin(named)
-        & (table["metric"] == metric)
-        & (table["baseline_variant"] == table["candidate_variant"])
-        & (table["baseline_allocator"] != table["candidate_allocator"])
-        & table["ratio"].notna()
-    ]
 
 
 Group = tuple[str, pd.DataFrame]  # what its heading says, its rows in the allocators' order
@@ -64,12 +53,12 @@ def groups_of(run: Run, pairs: pd.DataFrame) -> Iterator[tuple[str, Group]]:
 
 
 def split(groups: list[Group]) -> list[list[Group]]:
-    """Pages of at most ROWS_PER_PAGE lines; a group that is larger has a page of its own."""
+    """Pages of as many lines as a sheet has; a group that is larger has a page of its own."""
     pages: list[list[Group]] = [[]]
     lines = 0
     for group in groups:
         size = len(group[1]) + 2
-        if pages[-1] and lines + size > ROWS_PER_PAGE:
+        if pages[-1] and lines + size > sheet().rows:
             pages.append([])
             lines = 0
         pages[-1].append(group)
@@ -97,15 +86,16 @@ def plan(run: Run) -> list[Planned]:
     return planned
 
 
-def nothing(run: Run) -> Figure:
-    others = present(run.allocators[1:], run.summary["allocator"])
-    why = (f"comparisons.csv has no ratio of {METRIC} to {run.baseline}." if others else
+def nothing(run: Run) -> list[Figure]:
+    others = present(run.others, run.summary["allocator"])
+    why = (" ".join([f"comparisons.csv has no ratio of {METRIC} to {run.baseline}.",
+                     *baseline_notes(run)]) if others else
            f"{run.baseline} is the only allocator of this run: there is nothing to compare it with.")
     return note_page(run, f"Allocators against {run.baseline}", "", why)
 
 
 def verdict_text(row: pd.Series) -> str:
-    bounds = ("" if math.isnan(row["lower"]) or math.isnan(row["upper"])
+    bounds = ("" if sheet().brief or math.isnan(row["lower"]) or math.isnan(row["upper"])
               else f" [{fixed(row['lower'])}, {fixed(row['upper'])}]")
     return f"{fixed(row['ratio'])}{bounds}  {row['verdict']}"
 
@@ -114,12 +104,13 @@ def fixed(ratio: float) -> str:
     return f"{ratio:.3f}" if 0.1 <= ratio < 10 else plain(ratio)
 
 
-def draw(run: Run, groups: list[Group], part: str) -> Figure:
+def draw(run: Run, groups: list[Group], part: str) -> list[Figure]:
     rows = pd.concat([group for _, group in groups])
     look_of = looks(run.allocators)
-    names = max(text_width(name, 8) for name in rows["candidate_allocator"].unique())
-    verdicts = max(text_width(verdict_text(row), 7) for _, row in rows.iterrows())
-    headings = max(text_width(heading, 8, bold=True) for heading, _ in groups)
+    size = sheet()
+    called, names = axis_names(rows["candidate_allocator"].unique())
+    verdicts = max(text_width(verdict_text(row), size.value) for _, row in rows.iterrows())
+    headings = max(text_width(heading, size.tick, bold=True) for heading, _ in groups)
     plot = max(3.2, headings - names - verdicts - 0.1)
     height = ROW * (len(rows) + 1.6 * len(groups) + 0.6)
     levels = sorted({f"{level * 100:.4g} %" for level in rows["confidence"].dropna()})
@@ -131,10 +122,12 @@ def draw(run: Run, groups: list[Group], part: str) -> Figure:
         f"Allocators against {run.baseline}" + (f" · {part}" if part else ""),
         f"Ratio of {METRIC_TITLES[METRIC]} to {run.baseline}: right of 1 is slower. Points: median "
         f"of the ratios paired by round{lines}. Hollow: unresolved.",
-        1, 1, (plot, height), left=names + 0.15, right=verdicts + 0.2, above=0.05,
-        notes=failures(rows, run),
+        1, 1, (plot, height), names=names, right=verdicts + 0.2, above=0.05,
+        notes=[*baseline_notes(run), *failures(rows, run)],
     )
     axes = page.axes[0]
+    left = axes.get_position().x0 * axes.figure.get_size_inches()[0] - size.edge
+    within = left + width_of(axes) + verdicts + 0.1
     places: list[float] = []
     labels: list[str] = []
     at = 0.2
@@ -142,33 +135,35 @@ def draw(run: Run, groups: list[Group], part: str) -> Figure:
         top, bottom = at, at + 1.6 + len(group)
         if number % 2 == 0:
             axes.axhspan(top, bottom, color="#F6F6F6", zorder=0)
-        axes.annotate(literal(heading), (0, top + 0.85), xycoords=("axes fraction", "data"),
-                      xytext=(-(names + 0.15) * 72, 0), textcoords="offset points", va="center",
-                      size=8, weight="bold", annotation_clip=False,
+        axes.annotate(literal(shorten(heading, within, size.tick, bold=True)), (0, top + 0.85),
+                      xycoords=("axes fraction", "data"), xytext=(-left * 72, 0),
+                      textcoords="offset points", va="center", size=size.tick, weight="bold", annotation_clip=False,
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8})
         for place, (_, row) in enumerate(group.iterrows()):
             y = top + 1.9 + place
             draw_row(axes, y, row, look_of[row["candidate_allocator"]])
             places.append(y)
-            labels.append(row["candidate_allocator"])
+            labels.append(called[row["candidate_allocator"]])
         at = bottom
     axes.set_ylim(at + 0.2, 0)
     axes.set_yticks(places, [literal(label) for label in labels])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    ratio_axis(axes, "x", [*rows["ratio"], *rows["lower"], *rows["upper"]])
-    axes.set_xlabel(f"{METRIC_TITLES[METRIC]}, ratio to {run.baseline} (log scale)")
-    return page.figure
+    ratio_axis(axes, "x", [*rows["ratio"], *rows["lower"], *rows["upper"]],
+               4 if size.width else 7)
+    baseline = literal(shorten(run.baseline, size.names / 2, size.tick))
+    axes.set_xlabel(f"{METRIC_TITLES[METRIC]}, ratio to {baseline} (log scale)")
+    return page.figures
 
 
 def draw_row(axes: Axes, y: float, row: pd.Series, look: Look) -> None:
     hollow = row["verdict"] == UNRESOLVED
     intervals(axes, [y], [row["lower"]], [row["upper"]], look, horizontal=True)
     axes.plot([row["ratio"]], [y], color=look.colour, marker=look.marker, linestyle="none",
-              markersize=5, markerfacecolor="white" if hollow else look.colour, zorder=4)
+              markersize=sheet().mark, markerfacecolor="white" if hollow else look.colour, zorder=4)
     axes.annotate(verdict_text(row), (1, y), xycoords=("axes fraction", "data"), xytext=(6, 0),
-                  textcoords="offset points", va="center", size=7, annotation_clip=False,
-                  color="#888888" if hollow else "#222222")
+                  textcoords="offset points", va="center", size=sheet().value, annotation_clip=False,
+                  color="#777777" if hollow else "#222222")
 
 
 def failures(rows: pd.DataFrame, run: Run) -> list[str]:

@@ -24,7 +24,7 @@ def plan(run: Run) -> list[Planned]:
             for workload in run.with_role(ROLE)]
 
 
-def draw(run: Run, workload: Workload) -> Figure:
+def draw(run: Run, workload: Workload) -> list[Figure]:
     title = f"{workload.name}: resident bytes per live byte"
     rows = run.values(workload, METRIC)
     if rows.empty:
@@ -44,11 +44,11 @@ def draw(run: Run, workload: Workload) -> Figure:
         dots = [Dot(row_name(workload, row, variants), row.estimate, row.lower, row.upper,
                     look_of[row.allocator], row.allocator) for row in part.itertuples()]
         panels.append((f"{threads_text(threads)}{over}", axis_title(METRIC, "1"), "1", dots))
-    figure = dot_panels(run, title, subtitle(workload, "1 is perfect."), panels,
-                        [interval_note(rows), *sample_notes(rows)], width=4.6)
-    for axes in figure.axes:
+    figures = dot_panels(run, title, subtitle(workload, "1 is perfect."), panels,
+                         [interval_note(rows), *sample_notes(rows)], width=4.6)
+    for axes in (axes for figure in figures for axes in figure.axes):
         axes.axvline(1, color=BLACK, linewidth=0.9, zorder=1)
-    return figure
+    return figures
 
 
 def row_name(workload: Workload, row: Any, variants: bool) -> str:

@@ -18,6 +18,7 @@ from .cells import (Planned, on_one_allocator, parameter_title, slug, subtitle, 
 from .dots import Dot, dot_panels
 from .load import NO_ALLOCATOR, Run, Workload
 from .page import Page, interval_note, note_page, panel_title, sample_notes
+from .sheet import sheet
 from .style import Look, axis_title, looks, threads_text
 
 NAME = "stack-against-heap"
@@ -48,7 +49,7 @@ def variant_looks(workload: Workload, variants: list[str]) -> dict[str, Look]:
     return styled
 
 
-def draw(run: Run, workload: Workload) -> Figure:
+def draw(run: Run, workload: Workload) -> list[Figure]:
     title = f"{workload.name}: where the memory comes from"
     rows = on_one_allocator(run, run.values(workload, METRIC))
     if rows.empty:
@@ -72,7 +73,7 @@ def draw(run: Run, workload: Workload) -> Figure:
 
     legend = [
         (Line2D([], [], color=look_of[name].colour, marker=look_of[name].marker,
-                linestyle=look_of[name].line, linewidth=1.4, markersize=5),
+                linestyle=look_of[name].line, linewidth=sheet().line, markersize=sheet().mark),
          label_of(run, name, allocator_of[name]))
         for name in variants
     ]
@@ -84,7 +85,7 @@ def draw(run: Run, workload: Workload) -> Figure:
         axes.set_ylabel(axis_title(METRIC, unit))
         over = " (more than CPUs)" if panel["oversubscribed"].any() else ""
         panel_title(axes, threads_text(threads) + over)
-    return page.figure
+    return page.figures
 
 
 def draw_panel(axes: Axes, rows: pd.DataFrame, variants: list[str], look_of: dict[str, Look],
@@ -97,9 +98,9 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, variants: list[str], look_of: dic
         look = look_of[name]
         x = part["parameter_value"].map(where)
         axes.plot(x, part["estimate"], color=look.colour, marker=look.marker, linestyle=look.line,
-                  linewidth=1.4, markersize=5, zorder=4)
+                  linewidth=sheet().line, markersize=sheet().mark, zorder=4)
         intervals(axes, x.to_list(), part["lower"].to_list(), part["upper"].to_list(), look)
     log_values(axes, "y", [*rows["estimate"], *rows["lower"], *rows["upper"]], "ns")
-    position_axis(axes, where, workload.parameter_unit, PANEL[0])
+    position_axis(axes, where, workload.parameter_unit)
     axes.grid(True, axis="x")
     axes.set_xlabel(parameter_title(workload))

@@ -56,8 +56,12 @@ METRIC_TITLES = {
     "switch_ns": "switch, one way",
     "create_ns": "create",
     "destroy_ns": "destroy",
+    "rss_per_stack_bytes": "resident memory per stack",
+    "regions_per_stack": "mappings per stack",
+    "max_live": "most alive at once",
+    "usable_stack_bytes": "usable bytes of a stack",
 }
-UNIT_TITLES = {"1/s": "operations / s", "1": "ratio", "B": "bytes", "%": "%"}
+UNIT_TITLES = {"1/s": "operations / s", "1": "", "B": "bytes"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,8 @@ def no_heap_look(index: int) -> Look:
 
 def axis_title(metric: str, unit: str) -> str:
     title = METRIC_TITLES.get(metric, metric)
-    return f"{title} ({UNIT_TITLES.get(unit, unit)})" if unit else title
+    said = UNIT_TITLES.get(unit, unit)
+    return f"{title} ({said})" if said else title
 
 
 def plain(value: float) -> str:

@@ -7,22 +7,19 @@ row: each is laid on one grid of times that counts from the mark they share.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from .journal import CELL, read_journal, timed_samples
 from .load import Run, Workload
-from .table import PlotError, refuse_spreadsheet
+from .table import Converter, count, number, text
 
-START, END = "start", "end"  # the phases before a workload's first mark and after its return
+END = "end"  # the phase after a workload's return
 STEP_MS = 10.0
-TIMELINE = {"sample": "int64", "elapsed_ms": "float64", "resident_bytes": "float64",
-            "phase": "string"}
-CELL = ["variant", "allocator", "threads", "parameter_value"]
-SAMPLES = {"sample": "int64", "round": "int64", "kind": "string", "workload": "string",
-           "variant": "string", "allocator": "string", "threads": "int64",
-           "parameter_value": "float64"}
+TIMELINE: dict[str, Converter] = {"sample": count, "elapsed_ms": number, "resident_bytes": number,
+                                  "phase": text}
+WANTED_BY = "workloads with a timeline"
 
 
 @dataclass(frozen=True)
@@ -36,31 +33,15 @@ class Course:
     rounds: int
     seconds: np.ndarray  # from the mark
     resident_bytes: np.ndarray
-
-
-def read_columns(path: Path, columns: dict[str, str]) -> pd.DataFrame:
-    text = {name: kind for name, kind in columns.items() if kind == "string"}
-    try:
-        refuse_spreadsheet(path, "restore it from a copy of the run")
-        # Only an empty field is a gap: an allocator may be called "NA".
-        table = pd.read_csv(path, usecols=list(columns), dtype=text, keep_default_na=False,
-                            na_values={name: [""] for name in columns if name not in text})
-        return table.astype(columns)
-    except FileNotFoundError:
-        raise PlotError(f"{path}: no such file, though the run has workloads with a timeline; "
-                        "restore it from a copy of the run.") from None
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        reason = " ".join(str(error).split())
-        raise PlotError(f"{path}: {reason}; was it edited? Restore it from a copy of the "
-                        "run.") from None
+    least_bytes: np.ndarray  # of any round
+    most_bytes: np.ndarray
 
 
 def courses_of(run: Run, workload: Workload, mark: str) -> list[Course]:
     """By variant, threads and parameter; time 0 is the first reading in phase `mark`, and what comes
     after that phase is left out. Where a workload has no such phase: all of it, from its start."""
-    samples = read_columns(run.folder / "samples.csv", SAMPLES)
-    samples = samples[(samples["workload"] == workload.name) & (samples["kind"] == "timed")]
-    readings = read_columns(run.folder / "timeline.csv", TIMELINE)
+    samples = timed_samples(run, workload.name, WANTED_BY)
+    readings = read_journal(run, "timeline.csv", TIMELINE, WANTED_BY)
     readings = readings[readings["phase"] != END].merge(samples, on="sample")
     return [course(key, rows, mark) for key, rows in readings.groupby(CELL, dropna=False, sort=True)]
 
@@ -80,8 +61,10 @@ def course(key: tuple[str, str, int, float], rows: pd.DataFrame, mark: str) -> C
     values = np.array([np.interp(grid, times, resident, right=np.nan)
                        for times, resident in rounds])
     enough = 2 * np.isfinite(values).sum(axis=0) >= len(rounds)
-    median = np.full(len(grid), np.nan)
+    median, least, most = np.full((3, len(grid)), np.nan)
     median[enough] = np.nanmedian(values[:, enough], axis=0)
+    least[enough] = np.nanmin(values[:, enough], axis=0)
+    most[enough] = np.nanmax(values[:, enough], axis=0)
     variant, allocator, threads, value = key
     return Course(str(variant), str(allocator), int(threads), float(value), len(rounds),
-                  grid / 1000, median)
+                  grid / 1000, median, least, most)

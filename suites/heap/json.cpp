@@ -236,7 +236,7 @@ const Registration kRegistration{
         .seconds_per_parameter = 1e-4,
         // An upper bound: what no-alloc maps for a document is enough for the largest tree.
         .live_bytes = {.per_thread_and_parameter = 8192},
-        .roles = {"scaling", "ratio"},
+        .roles = {"scaling", "ratio", "pareto"},
     },
     make_workload<JsonService>};
 

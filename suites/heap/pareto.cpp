@@ -235,7 +235,7 @@ const Registration kRegistration{
         .full = {{.threads = TierThreads::kSweep}},
         .expected_seconds = 0.09,
         .live_bytes = {.fixed = kSlots / 2.0 * kMeanHalvingSize},
-        .roles = {"scaling", "ratio"},
+        .roles = {"scaling", "ratio", "pareto"},
     },
     make_workload<Pareto>};
 

@@ -237,6 +237,7 @@ const Registration kRegistration{
         .full = {{.values = {16, 64, 256, 1024, 4096, 16384, 65536},
                   .threads = TierThreads::kSweep}},
         .live_bytes = {.per_thread_and_parameter = 2},
+        .roles = {"stack-against-heap"},
         .claims =
             {opening(takes_longer(
                  4, {"copy-out", "unique-ptr", "shared-ptr", "arena"}, "return-in-place",

@@ -252,6 +252,7 @@ const Registration kRegistration{
         .live_bytes = {.fixed = 16.0 * (1U << 20U)},
         .piloted = false,
         .ranked_by = "usable_stack_bytes",
+        .roles = {"stack-kinds"},
         .claims = {opening(
                        said(3, {}, "overflow", "guard_hit", "going beyond the end ended as {}")),
                    told(3, {}, "usable_stack_bytes", "usable were {}")},

@@ -179,7 +179,7 @@ const Registration kRegistration{
         .full = {{.threads = TierThreads::kSweep}},
         .expected_seconds = 0.08,
         .live_bytes = {.per_thread = kLiveBytes},
-        .roles = {"scaling", "ratio", "contention"},
+        .roles = {"scaling", "ratio", "contention", "pareto"},
     },
     make_workload<Larson>};
 
