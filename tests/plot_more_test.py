@@ -18,8 +18,8 @@ from plot_case import (SWAP, PlotCase, assert_text_fits, labelled, marked, round
                        segments, words, xs, ys)
 from stackheap_plots.command import plan_figures  # noqa: E402
 from stackheap_plots.load import load_run  # noqa: E402
-from synthetic_run import (CLAIM_TESTS, CLAIMS, LATENCY, SCALING, Kind, Synthetic,  # noqa: E402
-                           every_role)
+from synthetic_claims import CLAIM_TESTS, CLAIMS  # noqa: E402
+from synthetic_run import LATENCY, SCALING, Kind, Synthetic, every_role  # noqa: E402
 
 NAME = {kind.name: kind for kind in every_role()}
 WIDE = (1, 2, 3, 4, 6, 8)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from .origin import Origin
 from .page import Page, leave_note, panel_title
@@ -20,8 +21,9 @@ NAME = "calibration"
 FILE = "calibration.csv"
 COLUMNS: dict[str, Converter] = {"design": text, "what": text, "rule": text, "threads": text,
                                  "n": count, "value": number, "lower": number, "upper": number}
-PANEL = (2.9, 2.2)
+PANEL = (2.9, 2.7)
 EXPECTED = 0.05
+SLOWDOWN = "detectable slowdown, 9 of 10 trials"
 # Drawn in this order, each with what it is called.
 RATES = (
     ("a/a", "false positives", "12 rounds", "equal pairs, 12 rounds"),
@@ -52,11 +54,18 @@ def draw(folder: Path) -> list[Figure]:
                         ) from None
     page = Page(origin, "How far verdicts can be believed on this machine",
                 "Sides whose truth is known, measured and judged as a run is. Grey: what is asked of "
-                "the rates, 3 to 7 %.", 2, 2, PANEL, left=1.75,
+                "the rates, 3 to 7 %.", 2, 2, PANEL, left=2.0, legend=legend(figures),
                 notes=["Lines and bands: 95 % intervals."])
     draw_rates(page.axes[0], figures)
     draw_resolution(page.axes[1], figures)
     return page.figures
+
+
+def legend(figures: pd.DataFrame) -> list[tuple[Line2D, str]]:
+    """Of the slowdowns; the rates are of all threads together."""
+    there = set(figures.loc[figures["what"] == SLOWDOWN, "threads"])
+    return [(Line2D([], [], color=colour, marker=marker, markersize=sheet().mark), name)
+            for threads, (name, colour, marker) in THREADS.items() if threads in there]
 
 
 def draw_rates(axes: Axes, figures: pd.DataFrame) -> None:
@@ -85,16 +94,18 @@ def draw_rates(axes: Axes, figures: pd.DataFrame) -> None:
 
 def draw_resolution(axes: Axes, figures: pd.DataFrame) -> None:
     panel_title(axes, "Slowdown found in 9 of 10 trials")
-    rows = figures[figures["what"] == "detectable slowdown, 9 of 10 trials"].copy()
+    rows = figures[figures["what"] == SLOWDOWN].copy()
     rows["seconds"] = rows["rule"].str.extract(r"^([\d.]+) s a pair$", expand=False).astype(float)
-    for threads, (name, colour, marker) in THREADS.items():
+    for threads, (_, colour, marker) in THREADS.items():
         own = rows[rows["threads"] == threads].sort_values("seconds")
         if own.empty:
             continue
         axes.fill_between(own["seconds"], 100 * own["lower"], 100 * own["upper"], color=colour,
                           alpha=0.15, linewidth=0)
+        axes.vlines(own["seconds"], 100 * own["lower"], 100 * own["upper"], color=colour,
+                    linewidth=0.9 * sheet().line)
         axes.plot(own["seconds"], 100 * own["value"], color=colour, marker=marker,
-                  markersize=sheet().mark, label=name)
+                  markersize=sheet().mark)
     if rows.empty:
         return leave_note(axes, "Too few trials of a slowdown.")
     axes.set_xscale("log")
@@ -108,4 +119,3 @@ def draw_resolution(axes: Axes, figures: pd.DataFrame) -> None:
     axes.grid(True)
     axes.set_xlabel("seconds of a pair's processes")
     axes.set_ylabel("slowdown (%)")
-    axes.legend(loc="upper right", fontsize=sheet().legend)
