@@ -25,6 +25,10 @@ if(STACKHEAP_SANITIZE)
   add_link_options(-fsanitize=${STACKHEAP_SANITIZE})
 endif()
 
+if(STACKHEAP_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage, which libFuzzer steers by
+endif()
+
 # The workloads' own. gcc removes malloc and free pairs whose block it can see is unused; and where a
 # loop happens to lie moved some results by 3 %, so loops start at a cache line. clang declares the
 # sized operator delete only with -fsized-deallocation.

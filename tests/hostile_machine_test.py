@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import unittest
 from pathlib import Path
@@ -17,7 +16,7 @@ import pandas
 
 from support import (BUILD, DEADLINE_SECONDS, DRIVER, MARK, WORKER, FolderTest, cell_request,
                      command, compile_library, environment, needs_allocators, new_mark, read_csv,
-                     sanitizer, stackheap, wait_until_gone, workloads)
+                     sanitizer, stackheap, wait_until_gone, works, workloads)
 
 NOBODY = 65534
 CGROUPS = Path("/sys/fs/cgroup")
@@ -29,11 +28,6 @@ MASKED = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "
 # Processes only: no stat, pressure, interrupts, meminfo, cpuinfo or loadavg.
 PROCESSES_ONLY = ("unshare", "--mount", "sh", "-c",
                   'mount -t proc -o subset=pid proc /proc && exec "$@"', "sh")
-
-
-def works(*prefix: str) -> bool:
-    return (os.geteuid() == 0 and shutil.which(prefix[0]) is not None
-            and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0)
 
 
 def subjects_told(text: str) -> list[str]:

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import tempfile
@@ -28,17 +29,20 @@ REFERENCE = BUILD / "libstackheap-reference.so"
 # No command of a test takes nearly as long; it ends a test that would hang.
 DEADLINE_SECONDS = 240
 
+ALLOW_CONCURRENT = "STACKHEAP_ALLOW_CONCURRENT"
+
 # Every process that a driver started carries its environment's STACKHEAP_ variables.
 MARK = "STACKHEAP_TEST_MARK"
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a driver: nothing of ours that would change what it does."""
+    """The environment for a driver: nothing of ours that would change what it does, but leave to
+    measure beside other tests."""
     kept = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD" and not k.startswith("STACKHEAP_")}
     # A fake worker that dies of a signal must do so, and not be asked about its leaks.
     options = "handle_segv=0:handle_abort=0:detect_leaks=0"
     sanitizers = {name: options for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")} if sanitizer() else {}
-    return sanitizers | kept | dict(extra or {})
+    return sanitizers | kept | {ALLOW_CONCURRENT: "1"} | dict(extra or {})
 
 
 def command(
@@ -72,6 +76,12 @@ def sanitizer() -> str:
     cache = (BUILD / "CMakeCache.txt").read_text()
     found = re.search(r"^STACKHEAP_SANITIZE:STRING=(.*)$", cache, re.MULTILINE)
     return found.group(1) if found else ""
+
+
+def works(*prefix: str) -> bool:
+    """Whether root's tools do this here."""
+    return (os.geteuid() == 0 and shutil.which(prefix[0]) is not None
+            and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0)
 
 
 def needs_allocators(test: Any) -> Any:
@@ -134,6 +144,14 @@ def fake_worker_fifo(folder: Path) -> Iterator[tuple[Path, int]]:
         yield path, reader
     finally:
         os.close(reader)
+
+
+def await_written(fifo: int) -> bytes:
+    """What is written next; a deadline ends a test that would hang."""
+    poll = select.poll()
+    poll.register(fifo, select.POLLIN)
+    assert poll.poll(30_000), "nothing was written for 30 s"
+    return os.read(fifo, 4096)
 
 
 def compile_library(folder: Path, name: str, source: str, options: Sequence[str] = ()) -> Path:

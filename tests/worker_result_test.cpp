@@ -100,12 +100,11 @@ TEST(WorkerResultTest, ControlCharactersOfADetailAreReplacedWhereItIsReceived) {
 }
 
 TEST(WorkerResultTest, RefusesWhatIsNoJsonWithLineAndColumn) {
-  EXPECT_EQ(refusal("").substr(0, 34), "worker result: line 1, column 1: s");
-  EXPECT_EQ(refusal("{\"version\":1,\n \"status\" 2}").substr(0, 34),
-            "worker result: line 2, column 11: ");
-  EXPECT_EQ(refusal(changed("}]}", "}]} trailing")).substr(0, 29), "worker result: line 1, column");
-  EXPECT_EQ(refusal(changed("\"detail\":\"\"", "\"detail\":\"\xff\"")).substr(0, 29),
-            "worker result: line 1, column");
+  EXPECT_EQ(refusal("").substr(0, 20), "worker result:1:1: s");
+  EXPECT_EQ(refusal("{\"version\":1,\n \"status\" 2}").substr(0, 20), "worker result:2:11: ");
+  EXPECT_EQ(refusal(changed("}]}", "}]} trailing")).substr(0, 16), "worker result:1:");
+  EXPECT_EQ(refusal(changed("\"detail\":\"\"", "\"detail\":\"\xff\"")).substr(0, 16),
+            "worker result:1:");
 }
 
 struct Refused {
@@ -134,7 +133,6 @@ TEST(WorkerResultTest, RefusesEachWrongMemberByItsPath) {
        "share: expected an integer in 0 ... 18446744073709551615, found 1.8446744073709552e+19"},
       {"\"share\":1", "\"share\":null",
        "share: expected an integer in 0 ... 18446744073709551615, found null"},
-      {"\"share\":1", "\"share\":1,\"share\":1", "expected every key once, found \"share\" again"},
       {"[{\"nanoseconds\":3,\"operations\":2}]", "{}",
        "windows: expected an array, found an object"},
       {"{\"nanoseconds\":3,\"operations\":2}", "[3,2]",
@@ -156,6 +154,9 @@ TEST(WorkerResultTest, RefusesEachWrongMemberByItsPath) {
     EXPECT_EQ(refusal(changed(refused.part, refused.by)),
               "worker result: " + std::string(refused.message));
   }
+  EXPECT_EQ(refusal(changed("\"share\":1", "\"share\":1e400")).substr(0, 16), "worker result:1:");
+  EXPECT_EQ(refusal(R"({"share":1, "share":1})"),
+            "worker result:1:19: expected every key once, found \"share\" again");
   EXPECT_EQ(refusal("[]"), "worker result: the document: expected an object, found an array of 0");
 }
 
@@ -261,7 +262,7 @@ TEST(WorkerResultTest, RefusesMoreThanItsCaps) {
             "worker result: windows: expected at most 1000000 windows, found an array of 1000001");
   const std::string nested = std::string(100'000, '[') + std::string(100'000, ']');
   EXPECT_EQ(refusal(changed("\"share\":1", "\"share\":" + nested)),
-            "worker result: expected at most 16 levels of nesting, found more");
+            "worker result:1:64: expected at most 16 levels of nesting, found more");
 }
 
 TEST(SampleKindTest, EveryKindHasAName) {

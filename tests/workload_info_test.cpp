@@ -112,7 +112,7 @@ TEST(WorkloadListTest, SurvivesTheWayThroughJson) {
 }
 
 TEST(WorkloadListTest, RefusesWhatIsNoJsonWithLineAndColumn) {
-  EXPECT_EQ(refusal("{\n  x").substr(0, 31), "worker list: line 2, column 3: ");
+  EXPECT_EQ(refusal("{\n  x").substr(0, 17), "worker list:2:3: ");
 }
 
 struct Refused {

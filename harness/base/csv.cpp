@@ -221,7 +221,8 @@ std::string csv_row(std::span<const std::string> fields) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (i > 0) row += ',';
     const std::string& field = fields[i];
-    if (field.find_first_of(",\"\r\n") == std::string::npos) {
+    // A byte-order mark at the front of a file would be taken for one.
+    if (field.find_first_of(",\"\r\n") == std::string::npos && !field.starts_with(kByteOrderMark)) {
       row += field;
       continue;
     }

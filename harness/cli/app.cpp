@@ -11,6 +11,7 @@
 #include "harness/base/build_info.hpp"
 #include "harness/base/csv.hpp"
 #include "harness/base/file.hpp"
+#include "harness/base/printable.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 
@@ -25,11 +26,13 @@ constexpr const char* kAbout =
 constexpr const char* kFooter =
     "\nExit codes: 0 all that was planned is ok; 1 a sample failed, or --fail-on fired; 2 a "
     "mistake in the command;\n"
-    "3 something asked for by name is missing; 130 interrupted.\n\n"
+    "3 the machine lacks something, such as a library asked for by name or room on the disk; 130 "
+    "interrupted.\n\n"
     "Examples:\n"
     "  stackheap doctor\n"
     "  stackheap run\n"
     "  stackheap run --workload 'threads/*' --allocator glibc --allocator mimalloc --threads auto\n"
+    "  stackheap run --resume results/20260131-120000-host-full\n"
     "  stackheap exec -- sort -R /etc/services\n"
     "  stackheap exec -- sort /etc/services\n"
     "  stackheap run --allocator old=/opt/old/libmy.so --allocator new=/opt/new/libmy.so";
@@ -100,7 +103,7 @@ ExitCode dispatch(const std::vector<Subcommand>& commands) {
 }
 
 int report(const std::string& message, ExitCode code) {
-  std::fprintf(stderr, "stackheap: %s\n", message.c_str());
+  std::fprintf(stderr, "stackheap: %s\n", printable(message).c_str());
   return static_cast<int>(code);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "harness/allocators/table.hpp"
 #include "harness/base/clock.hpp"
@@ -12,6 +13,7 @@
 #include "harness/base/random.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
+#include "harness/cli/conduct.hpp"
 #include "harness/cli/interrupt.hpp"
 #include "harness/cli/run_options.hpp"
 #include "harness/cli/terminal.hpp"
@@ -37,6 +39,7 @@ struct CalibrateCommandOptions {
   std::string other = "mimalloc";
   bool turns = false;
   bool evaluate_only = false;
+  bool allow_concurrent = false;
 };
 
 std::string value_text(const CalibrationFigure& figure) {
@@ -105,6 +108,7 @@ void write_results(const std::filesystem::path& folder, const CalibratedMachine&
 
 CalibrateReport sample(const CommonOptions& common, const CalibrateCommandOptions& options,
                        const Topology& topology, BankFile& file) {
+  const std::optional<MachineLock> lock = lock_machine(options.allow_concurrent);
   const auto budget = parse_duration_seconds(options.budget);
   if (!budget) {
     throw UserError(
@@ -158,6 +162,7 @@ ExitCode command_calibrate(const CommonOptions& common, const CalibrateCommandOp
     throw UserError(fmt::format("{}: cannot be created: {}; --out names another folder",
                                 folder.string(), error.message()));
   }
+  const FolderLock folder_lock(folder);
   BankFile file(folder);
   // So that the folder is this machine's from the first sample on.
   write_results(folder, machine, file, evaluate_calibration(file.banks(), kPrecisions));
@@ -198,6 +203,7 @@ Subcommand define_calibrate(CLI::App& app, const CommonOptions& common) {
   calibrate.add_flag("--turns", o->turns,
                      "the sides of a pair are alive together and take turns, window by window");
   calibrate.add_flag("--evaluate", o->evaluate_only, "evaluate what is there, sample nothing");
+  add_concurrency_option(calibrate, o->allow_concurrent);
   calibrate.footer("\nExample:\n  stackheap calibrate --budget 2h");
   return {&calibrate, [&common, o] { return command_calibrate(common, *o); }};
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "harness/allocators/table.hpp"
 #include "harness/base/random.hpp"
@@ -145,6 +146,7 @@ ExitCode command_exec(const CommonOptions& common, const ExecCommandOptions& opt
 
   const std::string worker = worker_path(common);
   const auto offered = workloads_from_json(list_from_worker(worker), &run.benchmark_library);
+  const std::optional<MachineLock> lock = lock_machine(options.run.allow_concurrent);
   const int interrupt_fd = install_interrupt_handlers();
   Sampler anchors({.worker = worker,
                    .allocators = run.options.allocators,

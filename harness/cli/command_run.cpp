@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "harness/base/random.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/conduct.hpp"
 #include "harness/cli/interrupt.hpp"
+#include "harness/cli/resume.hpp"
 #include "harness/cli/run_options.hpp"
+#include "harness/cli/run_words.hpp"
 #include "harness/driver/run_json.hpp"
 #include "harness/driver/sampler.hpp"
 
@@ -53,17 +56,22 @@ void print_plan(const Plan& plan, const RunOptions& options) {
       human_duration(plan.seconds(options.rounds) + instrumented.seconds).c_str());
 }
 
-}  // namespace
-
-ExitCode command_run(const CommonOptions& common, const RunCommandOptions& options) {
+ExitCode measure(const CommonOptions& common, const RunCommandOptions& options,
+                 const Resumption* resumption) {
   RunDescription run = describe_run(common, options, parse_profile_option(options.profile));
   const Report report = choose_report(options);
+  run.words = words_of(options);
   run.pinning = options.pin.empty() ? "auto" : options.pin;
   run.options.workload_globs = options.workloads;
   run.options.variant_globs = options.variants;
   run.options.parameters = parse_parameters(options.parameters);
   run.options.threads = parse_threads(options.threads, run.topology);
   run.options.pinning = parse_pinning(options.pin);
+  const std::uint64_t available = run.options.available_memory_bytes;
+  // A few bytes more or less than then must not make it another plan.
+  if (resumption != nullptr) {
+    run.options.available_memory_bytes = resumption->facts.available_memory_bytes;
+  }
 
   const std::string worker = worker_path(common);
   const auto infos = workloads_from_json(list_from_worker(worker), &run.benchmark_library);
@@ -79,13 +87,27 @@ ExitCode command_run(const CommonOptions& common, const RunCommandOptions& optio
     return ExitCode::kOk;
   }
 
+  // Nothing is claimed from the times of `smoke`.
+  const std::optional<MachineLock> lock =
+      lock_machine(options.allow_concurrent || run.profile == Profile::kSmoke);
+  const std::uint64_t stream = resumption == nullptr ? 0 : stable_hash(resumption->document);
   Sampler sampler({.worker = worker,
                    .allocators = run.options.allocators,
-                   .memory_ceiling_bytes = static_cast<std::uint64_t>(
-                       kCeilingPart * static_cast<double>(run.options.available_memory_bytes)),
+                   .memory_ceiling_bytes =
+                       static_cast<std::uint64_t>(kCeilingPart * static_cast<double>(available)),
                    .interrupt_fd = install_interrupt_handlers(),
-                   .seed = derive_seed(run.seed, 0)});
-  return conduct(options, report, options.profile, run, run_options, sampler);
+                   .seed = derive_seed(run.seed, stream)});
+  return conduct(options, report, to_string(run.profile), run, run_options, sampler, resumption);
+}
+
+}  // namespace
+
+ExitCode command_run(const CommonOptions& common, const RunCommandOptions& options) {
+  if (options.resume.empty()) return measure(common, options, nullptr);
+  const Resumption resumption = open_to_resume(options.resume);
+  const RunCommandOptions resumed = resumed_options(resumption, options);
+  if (resumption.is_complete()) return tell_complete_run(resumption, choose_report(resumed));
+  return measure(common, resumed, &resumption);
 }
 
 }  // namespace stackheap

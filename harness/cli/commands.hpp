@@ -45,8 +45,11 @@ struct RunCommandOptions {
   std::string calibration;  // a folder; empty: results/calibration
   std::string label;
   std::string out;
+  std::string resume;  // the folder of a run that goes on
   bool dry_run = false;
   bool strict = false;
+  bool allow_concurrent = false;   // beside another run on this machine
+  std::vector<std::string> given;  // names of the options that the command line has
 };
 
 // A command of `app`, and what it does once the command line was parsed.
@@ -64,8 +67,12 @@ Subcommand define_summarize(CLI::App& app, const CommonOptions& common);
 Subcommand define_compare(CLI::App& app, const CommonOptions& common);
 Subcommand define_calibrate(CLI::App& app, const CommonOptions& common);
 
-// The options that `run` and `exec` have in common.
+// All options of `run`, and those that it has in common with `exec`.
+void add_run_options(CLI::App& command, RunCommandOptions& options);
 void add_measuring_options(CLI::App& command, RunCommandOptions& options);
+
+// --allow-concurrent, of every command that measures.
+void add_concurrency_option(CLI::App& command, bool& allowed);
 
 ExitCode command_run(const CommonOptions& common, const RunCommandOptions& options);
 

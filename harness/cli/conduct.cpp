@@ -7,16 +7,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <system_error>
+#include <utility>
 
 #include "harness/base/build_info.hpp"
 #include "harness/base/file.hpp"
+#include "harness/base/printable.hpp"
 #include "harness/base/text.hpp"
-#include "harness/cli/controls.hpp"
 #include "harness/cli/findings.hpp"
 #include "harness/cli/progress.hpp"
-#include "harness/cli/ranking.hpp"
 #include "harness/cli/run_options.hpp"
 #include "harness/cli/terminal.hpp"
+#include "harness/driver/preconditions.hpp"
+#include "harness/driver/recover.hpp"
 #include "harness/driver/summarize_run.hpp"
 
 namespace stackheap {
@@ -72,6 +75,7 @@ void tell_findings(const std::vector<Finding>& findings, bool strict) {
 }
 
 void identify(RunDescription& run, const std::vector<std::filesystem::path>& layouts) {
+  run.driver_sha256 = identify_library("/proc/self/exe").sha256;
   for (const auto& layout : layouts) run.layouts.push_back(identify_library(layout));
   for (const Allocator& allocator : run.options.allocators) {
     if (allocator.unavailable.empty()) {
@@ -96,31 +100,7 @@ void make_adaptive(const RunCommandOptions& options, RunDescription& run, RunOpt
   rule.summary.margin = run.margin;
 }
 
-std::string outcome_text(const RunReport& report) {
-  std::string text = fmt::format("{} samples in {}, {:.0f} % of it inside the workloads",
-                                 report.samples, human_duration(report.seconds),
-                                 100 * report.worker_seconds / std::max(report.seconds, 1e-9));
-  if (report.skipped != 0) text += fmt::format("; {} cells could not run here", report.skipped);
-  if (report.failed != 0) text += fmt::format("; {} samples FAILED, see logs/", report.failed);
-  if (report.interrupted) text += "; interrupted, what is complete was kept";
-  if (report.imprecise != 0) {
-    text += fmt::format("; the budget was spent before {} blocks were precise", report.imprecise);
-  }
-  for (const auto& [reason, samples] : report.refused) {
-    text += fmt::format("\n{} samples could not run here: {}", samples, reason);
-  }
-  return text;
-}
-
 }  // namespace
-
-Report choose_report(const RunCommandOptions& options) {
-  Report report{parse_report_format(options.format), MetricChoice(options.metrics), {}};
-  for (const std::string& condition : options.fail_on) {
-    report.fail_on.push_back(parse_fail_on(condition));
-  }
-  return report;
-}
 
 RunDescription describe_run(const CommonOptions& common, const RunCommandOptions& options,
                             Profile profile) {
@@ -174,9 +154,16 @@ std::string rounds_text(const Plan& plan, unsigned rounds) {
                      text.empty() ? "" : " (" + text + ")");
 }
 
-ExitCode conduct(const RunCommandOptions& options, const Report& report, std::string_view kind,
-                 RunDescription& run, RunOptions& run_options, SampleSource& source) {
-  const Plan& plan = *run.plan;
+std::optional<MachineLock> lock_machine(bool allow_concurrent) {
+  std::optional<MachineLock> lock;
+  if (!allow_concurrent) lock.emplace();
+  return lock;
+}
+
+namespace {
+
+void examine_machine(const RunCommandOptions& options, RunDescription& run,
+                     const RunOptions& run_options) {
   run.environment = capture_environment();
   run.load_at_start = capture_load();
   run.calibration =
@@ -185,10 +172,51 @@ ExitCode conduct(const RunCommandOptions& options, const Report& report, std::st
   tell_findings(run.findings, options.strict);
   std::fputs(missing_text(run.instrumentation).c_str(), stderr);
   identify(run, run_options.layouts);
+}
 
-  const RunFolder folder =
-      create_run_folder(options.out.empty() ? default_run_path(options.label, kind)
-                                            : std::filesystem::path(options.out));
+void refuse_obstacles(const RunDescription& run, const std::filesystem::path& place) {
+  const std::vector<std::string> obstacles = obstacles_to(
+      needs_of(*run.plan, run.rounds, run.options.allocators), means_at(place, run.environment));
+  if (obstacles.empty()) return;
+  throw UserError(
+      fmt::format("this run would not get to its end here: {}", join(obstacles, "; and ")),
+      ExitCode::kMissing);
+}
+
+// A folder of results that is ours, and what is in it already.
+struct Place {
+  RunFolder folder;
+  std::optional<FolderLock> lock;  // of a new folder; that of a resumed run is its own
+  Recovered recovered;
+};
+
+Place prepare_place(const std::filesystem::path& path, RunDescription& run,
+                    const Resumption* resumption) {
+  Place place;
+  if (resumption == nullptr) {
+    place.folder = create_run_folder(path);
+    place.lock.emplace(place.folder.path);
+    return place;
+  }
+  refuse_differences(*resumption, run);
+  place.folder = resumption->folder;
+  std::error_code error;
+  std::filesystem::create_directories(place.folder.logs(), error);
+  place.recovered = recover_journal(place.folder, run.workloads);
+  run.resumed_document = resumption->document;
+  run.resumed_from = place.recovered.samples.size();
+  for (const std::string& note : place.recovered.notes) {
+    std::fprintf(stderr, "stackheap: %s\n", printable(note).c_str());
+  }
+  std::fprintf(stderr, "stackheap: going on after %zu samples\n", place.recovered.samples.size());
+  return place;
+}
+
+// From run.json without an end to run.json with one.
+RunEnd sample(std::string_view kind, RunDescription& run, RunOptions& run_options,
+              SampleSource& source, Place place) {
+  const Plan& plan = *run.plan;
+  const RunFolder& folder = place.folder;
   run.started = utc_now();
   write_file_atomically(folder.run_json(), run_to_json(run, nullptr));
   Journal journal(folder);
@@ -198,35 +226,45 @@ ExitCode conduct(const RunCommandOptions& options, const Report& report, std::st
                human_duration(plan.seconds(run.rounds) +
                               instrumented_round(plan, run.instrumentation).seconds)
                    .c_str(),
-               folder.path.c_str());
+               printable(folder.path.string()).c_str());
   RunEnd end;
   {
     ProgressLine line;
     run_options.on_progress = [&](const Progress& progress) { line.show(progress); };
-    end.report = run_plan(plan, run.topology, run_options, source, journal, folder);
+    end.report =
+        run_plan(plan, run.topology, run_options, source, journal, folder,
+                 Replay(std::move(place.recovered), run.workloads, folder.samples().string()));
   }
   end.finished = utc_now();
   end.load = capture_load();
   write_file_atomically(folder.run_json(), run_to_json(run, &end));
+  return end;
+}
 
-  const RunSummary summary = load_run(folder);
-  write_summary(folder, summary);
-  // What a program reads stands alone on stdout.
-  std::FILE* const told = report.format == ReportFormat::kText ? stdout : stderr;
-  std::vector<ReportedPair> pairs = pairs_of_run(summary, report.metrics);
-  const std::size_t fired = mark_fired(report.fail_on, pairs);
-  if (report.format != ReportFormat::kText) {
-    std::fputs(comparison_report(pairs, report.format, run.margin).c_str(), stdout);
-  } else {
-    std::fputs(ranking_text(summary, wants_colour(STDOUT_FILENO)).c_str(), stdout);
+}  // namespace
+
+ExitCode conduct(const RunCommandOptions& options, const Report& report, std::string_view kind,
+                 RunDescription& run, RunOptions& run_options, SampleSource& source,
+                 const Resumption* resumption) {
+  examine_machine(options, run, run_options);
+  const std::filesystem::path path = resumption != nullptr ? resumption->folder.path
+                                     : options.out.empty() ? default_run_path(options.label, kind)
+                                                           : std::filesystem::path(options.out);
+  refuse_obstacles(run, path);
+  Place place = prepare_place(path, run, resumption);
+  const RunFolder folder = place.folder;
+  const std::optional<FolderLock> lock = std::move(place.lock);
+  const std::string resume = run.words.empty() ? "" : resume_command(folder);
+  RunEnd end;
+  try {
+    end = sample(kind, run, run_options, source, std::move(place));
+  } catch (const std::system_error& error) {
+    throw UserError(fmt::format("{}; what is complete was kept{}", error.what(),
+                                resume.empty() ? "" : "; when that is mended, go on: " + resume),
+                    ExitCode::kMissing);
   }
-  std::fputs(controls_text(summary).c_str(), told);
-  if (report.format == ReportFormat::kText && fired != 0) {
-    std::erase_if(pairs, [](const ReportedPair& pair) { return !pair.fired; });
-    std::fputs(comparison_report(pairs, report.format, run.margin).c_str(), stdout);
-  }
-  std::fprintf(told, "%s\n", outcome_text(end.report).c_str());
-  std::fprintf(told, "results: %s\n", folder.path.c_str());
+  const std::size_t fired = tell_results(folder, load_run(folder), report);
+  tell_outcome(end.report, folder, resume, report);
   if (end.report.interrupted) return ExitCode::kInterrupted;
   return end.report.failed == 0 && fired == 0 ? ExitCode::kOk : ExitCode::kFailed;
 }

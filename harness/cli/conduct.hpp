@@ -2,28 +2,20 @@
 // of results, a table on the terminal and an exit code.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "harness/cli/commands.hpp"
-#include "harness/cli/comparison_report.hpp"
-#include "harness/driver/fail_on.hpp"
+#include "harness/cli/resume.hpp"
+#include "harness/cli/tell_results.hpp"
+#include "harness/driver/locks.hpp"
 #include "harness/driver/run.hpp"
 #include "harness/driver/run_json.hpp"
-#include "harness/driver/run_pairs.hpp"
 #include "harness/driver/sample_source.hpp"
 
 namespace stackheap {
-
-// How the comparisons are told, and which of them fail the run.
-struct Report {
-  ReportFormat format = ReportFormat::kText;
-  MetricChoice metrics;
-  std::vector<FailOn> fail_on;
-};
-
-Report choose_report(const RunCommandOptions& options);
 
 // What the options that both commands have say; throws UserError before anything is started.
 RunDescription describe_run(const CommonOptions& common, const RunCommandOptions& options,
@@ -36,9 +28,14 @@ RunOptions run_options_of(const RunCommandOptions& options, RunDescription& run,
 // "12 rounds (3 of memory/decay)".
 std::string rounds_text(const Plan& plan, unsigned rounds);
 
+// Held as long as a run measures; nothing where concurrent ones are allowed. Throws UserError where
+// somebody else measures.
+std::optional<MachineLock> lock_machine(bool allow_concurrent);
+
 // Examines the machine, samples the plan, writes and tells the results. `kind` names the folder:
-// the profile, or exec.
+// the profile, or exec. `resumption` (may be null) is the run that goes on.
 ExitCode conduct(const RunCommandOptions& options, const Report& report, std::string_view kind,
-                 RunDescription& run, RunOptions& run_options, SampleSource& source);
+                 RunDescription& run, RunOptions& run_options, SampleSource& source,
+                 const Resumption* resumption = nullptr);
 
 }  // namespace stackheap

@@ -4,9 +4,8 @@
 #include "harness/cli/commands.hpp"
 
 namespace stackheap {
-namespace {
 
-void add_options(CLI::App& run, RunCommandOptions& o) {
+void add_run_options(CLI::App& run, RunCommandOptions& o) {
   run.add_option("--profile", o.profile, "smoke, quick, standard or full")->capture_default_str();
   run.add_option("--workload", o.workloads, "only workloads matching GLOB; may be repeated")
       ->type_name("GLOB");
@@ -22,13 +21,13 @@ void add_options(CLI::App& run, RunCommandOptions& o) {
                  "cores first); else spread while threads <= CPUs")
       ->type_name("none|compact|spread");
   run.add_flag("--dry-run", o.dry_run, "print the cells and the expected time, run nothing");
-  run.footer(
-      "\nExamples:\n  stackheap run --workload heap/pair --parameter size=64,4096 --rounds 20\n"
-      "  stackheap run --allocator old=/opt/old/lib.so --allocator new=/opt/new/lib.so "
-      "--baseline old --fail-on slower=3% --format markdown");
+  run.add_option(
+         "--resume", o.resume,
+         "go on with the run in DIR that was cut short; plan, seed and options are those of "
+         "its run.json")
+      ->type_name("DIR");
+  add_measuring_options(run, o);
 }
-
-}  // namespace
 
 void add_measuring_options(CLI::App& command, RunCommandOptions& o) {
   command
@@ -91,14 +90,31 @@ void add_measuring_options(CLI::App& command, RunCommandOptions& o) {
   command.add_option("--out", o.out, "folder to write, must not exist; else results/<time>-...")
       ->type_name("DIR");
   command.add_flag("--strict", o.strict, "refuse to run while the doctor has warnings");
+  add_concurrency_option(command, o.allow_concurrent);
+}
+
+void add_concurrency_option(CLI::App& command, bool& allowed) {
+  command
+      .add_flag("--allow-concurrent", allowed,
+                "measure though another run measures on this machine: each is load to the other")
+      ->envname("STACKHEAP_ALLOW_CONCURRENT");
 }
 
 Subcommand define_run(CLI::App& app, const CommonOptions& common) {
   CLI::App& run = *app.add_subcommand("run", "measure, and write a folder of results");
   const auto options = std::make_shared<RunCommandOptions>();
-  add_options(run, *options);
-  add_measuring_options(run, *options);
-  return {&run, [options, &common] { return command_run(common, *options); }};
+  add_run_options(run, *options);
+  run.footer(
+      "\nExamples:\n  stackheap run --workload heap/pair --parameter size=64,4096 --rounds 20\n"
+      "  stackheap run --allocator old=/opt/old/lib.so --allocator new=/opt/new/lib.so "
+      "--baseline old --fail-on slower=3% --format markdown\n"
+      "  stackheap run --resume results/20260131-120000-host-full");
+  return {&run, [options, &common, &run] {
+            for (const CLI::Option* option : run.get_options()) {
+              if (option->count() > 0) options->given.push_back(option->get_name());
+            }
+            return command_run(common, *options);
+          }};
 }
 
 }  // namespace stackheap

@@ -32,7 +32,16 @@ int install_interrupt_handlers() {
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction inherited {};
+    STACKHEAP_CHECK(::sigaction(signal, nullptr, &inherited) == 0);
+    // nohup, and a shell's `&` in a script, have us ignore some of them: then they are not for us.
+    if (inherited.sa_handler == SIG_IGN) continue;
     STACKHEAP_CHECK(::sigaction(signal, &action, nullptr) == 0);
+  }
+  // A reader that is gone, or a limit on files, is an error of the write that meets it, and no
+  // reason to die between two samples.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    STACKHEAP_CHECK(::signal(signal, SIG_IGN) != SIG_ERR);
   }
   return pipe.read.release();
 }

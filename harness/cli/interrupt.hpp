@@ -1,5 +1,7 @@
 // SIGINT, SIGTERM and SIGHUP as a readable descriptor. The first ends the running sample and the
-// run in good order; a second ends the driver at once (the keeper still ends the workers).
+// run in good order; a second ends the driver at once (the keeper still ends the workers). Those
+// that the driver was started to ignore (nohup) stay ignored. SIGPIPE and SIGXFSZ become errors of
+// write.
 #pragma once
 
 namespace stackheap {

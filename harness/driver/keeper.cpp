@@ -78,7 +78,8 @@ int exec_worker(const ProcessRequest& request, const KeeperDescriptors& descript
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+  // What is ignored stays so over exec, and a worker should meet its signals as anyone does.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL);
   {
     // The kernel's out-of-memory killer should take the worker before anything else.
     const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));

@@ -43,6 +43,7 @@ Json entries_of(const MergedRun& run, const Json& document) {
                        {"samples_sha256", run.origins.front()},
                        {"shares", shares},
                        {"load", document.at("load")},
+                       {"resumed", document.value("resumed", Json::array())},
                        {"doctor", document.at("doctor")}}});
 }
 
@@ -129,6 +130,7 @@ std::string merged_run_json(std::span<const MergedRun> runs,
   merged["stackheap_version"] = version();
   merged["command_line"] = command_line;
   merged["seed"] = nullptr;  // each has its own
+  merged.erase("resumed");
   Json entries = Json::array();
   unsigned rounds = 0;
   std::uint64_t instrumented = 0;
@@ -156,6 +158,7 @@ std::string merged_run_json(std::span<const MergedRun> runs,
   options["precision"] = nullptr;
   options["budget_seconds"] = nullptr;
   options["seed"] = nullptr;
+  options["words"] = Json::array();  // it is no run that could go on
   merge_plan(merged["plan"], runs);
   merged["instrumented"]["samples"] = instrumented;
   merged["load"]["end"] = documents.back().at("load").at("end");

@@ -37,6 +37,19 @@ std::string last_line(std::string_view log) {
 
 }  // namespace
 
+namespace {
+
+// "SIGSEGV"; real-time signals have no name of their own in the C library.
+std::string signal_name(int signal) {
+  const char* abbreviation = ::sigabbrev_np(signal);
+  if (abbreviation != nullptr) return fmt::format("SIG{}", abbreviation);
+  if (signal >= SIGRTMIN && signal <= SIGRTMAX)
+    return fmt::format("SIGRTMIN+{}", signal - SIGRTMIN);
+  return fmt::format("signal {}", signal);
+}
+
+}  // namespace
+
 std::string with_reason(const std::string& text, std::string_view log) {
   const std::string line = last_line(log);
   return line.empty() ? text : text + ": " + line;
@@ -57,8 +70,7 @@ WorkerResult EndJudge::failure_of_signal(int signal, std::string_view log) {
   if (signal == SIGKILL && oom_kills_ > before) {
     return failed(Status::kOutOfMemory, "ended by the kernel's out-of-memory killer");
   }
-  return failed(Status::kCrashed,
-                with_reason(fmt::format("signal SIG{}", sigabbrev_np(signal)), log));
+  return failed(Status::kCrashed, with_reason("signal " + signal_name(signal), log));
 }
 
 std::optional<WorkerResult> EndJudge::failure(const ProcessOutcome& outcome,

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
 #include "harness/base/text.hpp"
 #include "harness/driver/round_order.hpp"
+#include "harness/driver/window_choice.hpp"
 
 namespace stackheap {
 namespace {
@@ -15,40 +17,18 @@ namespace {
 // A worker that takes ten times what its workload declared, and ten seconds more, hangs.
 constexpr double kDeadlineFactor = 10;
 constexpr double kDeadlineExtraSeconds = 10;
-// A pilot's windows take about this; long enough that their time can be extrapolated.
-constexpr std::uint64_t kPilotTargetNs = 1'500'000;
-constexpr std::uint64_t kSmokePilotTargetNs = 1'000'000;
-
-struct Windows {
-  unsigned measured;
-  unsigned warm_up_minimum;
-  unsigned warm_up_maximum;
-};
-constexpr Windows kNormalWindows{kFewestWindows, 3, 10};
-constexpr Windows kOversubscribedWindows{4, 1, 3};
-constexpr Windows kSmokeWindows{3, 1, 1};
-constexpr Windows kPilotWindows{3, 0, 0};
-// What comes first in a block is another state of the machine, not a longer time.
-constexpr Windows kLeadWindows{3, 1, 3};
-// Counts need no interval over windows, and nobody reads the times.
-constexpr Windows kInstrumentedWindows{4, 1, 3};
-
-void apply(const Windows& windows, CellRequest& request) {
-  request.windows = windows.measured;
-  request.warm_up_minimum = windows.warm_up_minimum;
-  request.warm_up_maximum = windows.warm_up_maximum;
-}
 
 class Run {
  public:
   Run(const Plan& plan, const Topology& topology, const RunOptions& options, SampleSource& sampler,
-      Journal& journal, const RunFolder& folder)
+      Journal& journal, const RunFolder& folder, Replay replay)
       : plan_(plan),
         topology_(topology),
         options_(options),
         sampler_(sampler),
         journal_(journal),
-        folder_(folder) {}
+        folder_(folder),
+        replay_(std::move(replay)) {}
 
   RunReport run() {
     started_ns_ = monotonic_ns();
@@ -66,6 +46,7 @@ class Run {
       if (round == 0) run_instrumented();
       if (is_look(round)) look(round + 1);
     }
+    if (!report_.interrupted) replay_.finish();
     if (watch_) {
       report_.imprecise = static_cast<std::size_t>(std::count_if(
           plan_.blocks.begin(), plan_.blocks.end(),
@@ -76,13 +57,18 @@ class Run {
   }
 
  private:
-  double elapsed() const { return static_cast<double>(monotonic_ns() - started_ns_) * 1e-9; }
+  // Of the whole run, without the time between its drivers.
+  double elapsed() const {
+    return replay_.seconds() + static_cast<double>(monotonic_ns() - started_ns_) * 1e-9;
+  }
   std::size_t index_of(const Block& block) const {
     return static_cast<std::size_t>(&block - plan_.blocks.data());
   }
   std::size_t layout_of(unsigned round) const { return round % options_.layouts.size(); }
 
   bool is_out_of_budget() const {
+    // What was done was within the budget when it was done.
+    if (!replay_.is_over()) return false;
     return options_.adaptive && elapsed() >= options_.adaptive->budget_seconds;
   }
   bool must_stop() const { return report_.interrupted || is_out_of_budget(); }
@@ -193,17 +179,28 @@ class Run {
   void find_shares(const Block& block) {
     if (is_smoke() || !options_.piloted.at(block.workload)) return;
     std::vector<PilotResult> pilots;
+    if (!replay_.is_over()) {
+      pilots = replay_.take_pilots(block.name);
+    } else {
+      pilots = run_pilots(block);
+      if (report_.interrupted) return;
+      journal_.append_pilots(block.name, pilots);
+    }
+    report_.work[block.name] = work_from_pilots(pilots);
+  }
+
+  std::vector<PilotResult> run_pilots(const Block& block) {
+    std::vector<PilotResult> pilots;
     announce(block.name + " (pilot)", 0);
     for (const PlannedCell& planned : block.cells) {
       if (!planned.skip_status.empty()) continue;
       CellRequest request = request_for(block, planned, 0);
-      request.pilot_target_ns = kPilotTargetNs;
-      apply(kPilotWindows, request);
+      choose_pilot_windows(request);
       const Execution execution =
           sampler_.run(request, planned.cell.allocator, deadline_of(planned), /*timeline=*/false);
       if (execution.interrupted) {
         report_.interrupted = true;
-        return;
+        return {};
       }
       const WorkerResult& result = execution.result;
       // A cell that fails its pilot will fail its sample and say why there.
@@ -216,7 +213,7 @@ class Run {
           {planned.cell, planned.oversubscribed,
            static_cast<double>(fastest->nanoseconds) / static_cast<double>(result.share)});
     }
-    report_.work[block.name] = work_from_pilots(pilots);
+    return pilots;
   }
 
   void run_cell(const Block& block, const PlannedCell& planned, unsigned round, unsigned position,
@@ -231,45 +228,65 @@ class Run {
     sample.oversubscribed = planned.oversubscribed;
     if (!planned.skip_status.empty()) {
       // Told once; it would be the same in every round.
-      if (round != 0) return;
-      sample.index = next_index_++;
-      const auto status = parse_status(planned.skip_status);
-      STACKHEAP_CHECK(status.has_value());
-      sample.result.status = *status;
-      sample.result.detail = planned.skip_detail;
-      ++report_.skipped;
-      journal_.append(sample);
+      if (round == 0) tell_skipped(planned, sample);
       return;
     }
-    announce(planned.cell.label(options_.parameter_names.at(planned.cell.workload)), round);
     CellRequest request = request_for(block, planned, round);
     sample.seed = request.seed;
-    choose_windows(block, planned, request);
     double expected_seconds = planned.expected_seconds;
     if (kind == SampleKind::kInstrumented) {
-      request.instrumented = true;
-      if (!is_smoke()) apply(kInstrumentedWindows, request);
       expected_seconds = options_.instrumentation.seconds_of(planned);
     }
-    if (kind == SampleKind::kLead) apply(kLeadWindows, request);
+    last_block_ = block.name;  // also where it was before a resumption: the plan is the same
+    if (auto done = replay_.take(sample)) {
+      sample.index = next_index_++;
+      sample.result = *std::move(done);
+    } else if (!execute(block, planned, std::move(request), sample)) {
+      return;
+    }
+    count(block, sample, expected_seconds);
+  }
+
+  void tell_skipped(const PlannedCell& planned, Sample& sample) {
+    sample.index = next_index_++;
+    ++report_.skipped;
+    if (replay_.take(sample)) return;
+    const auto status = parse_status(planned.skip_status);
+    STACKHEAP_CHECK(status.has_value());
+    sample.result.status = *status;
+    sample.result.detail = planned.skip_detail;
+    journal_.append(sample);
+  }
+
+  // Runs it and journals it; false where it was interrupted.
+  bool execute(const Block& block, const PlannedCell& planned, CellRequest request,
+               Sample& sample) {
+    announce(planned.cell.label(options_.parameter_names.at(planned.cell.workload)), sample.round);
+    const auto work = report_.work.find(block.name);
+    choose_windows(sample.kind, options_.profile, planned,
+                   work == report_.work.end() ? nullptr : &work->second, request);
+    request.instrumented = sample.kind == SampleKind::kInstrumented;
     const bool timeline = block.timeline && sample.kind == SampleKind::kTimed;
     Execution execution =
         sampler_.run(request, planned.cell.allocator, deadline_of(planned), timeline);
-    last_block_ = block.name;
     if (execution.interrupted) {
       report_.interrupted = true;
-      return;
+      return false;
     }
     sample.index = next_index_++;
     sample.result = execution.result;
     if (sample.result.status == Status::kOk && execution.in_worker) {
-      sample.result.metrics.push_back({"layout", fmt::format("{}", layout_of(round))});
+      sample.result.metrics.push_back({"layout", fmt::format("{}", layout_of(sample.round))});
     }
     sample.timeline = std::move(execution.timeline);
     if (sample.result.status != Status::kOk) write_log(sample, execution);
     journal_.append(sample);
-    if (kind == SampleKind::kTimed) {
-      report_.rounds[block.name] = round + 1;
+    return true;
+  }
+
+  void count(const Block& block, const Sample& sample, double expected_seconds) {
+    if (sample.kind == SampleKind::kTimed) {
+      report_.rounds[block.name] = sample.round + 1;
       if (watch_) watch_->add(index_of(block), sample);
     }
     ++report_.samples;
@@ -284,21 +301,6 @@ class Run {
         report_.worker_seconds += parse_real(metric.text).value_or(0);
       }
     }
-  }
-
-  void choose_windows(const Block& block, const PlannedCell& planned, CellRequest& request) const {
-    apply(is_smoke()               ? kSmokeWindows
-          : planned.oversubscribed ? kOversubscribedWindows
-                                   : kNormalWindows,
-          request);
-    if (is_smoke()) request.pilot_target_ns = kSmokePilotTargetNs;
-    const auto found = report_.work.find(block.name);
-    if (found == report_.work.end()) return;
-    const BlockWork& work = found->second;
-    const auto share = work.shares.find({planned.cell.variant, planned.oversubscribed});
-    if (share != work.shares.end()) request.share = share->second;
-    const auto windows = work.windows.find(planned.cell);
-    if (windows != work.windows.end()) request.windows = windows->second;
   }
 
   void write_log(const Sample& sample, const Execution& execution) const {
@@ -337,6 +339,7 @@ class Run {
   SampleSource& sampler_;
   Journal& journal_;
   const RunFolder& folder_;
+  Replay replay_;
   RunReport report_;
   std::optional<PrecisionWatch> watch_;
   std::vector<bool> ended_;  // by block: precise, or all of its rounds are done
@@ -351,8 +354,9 @@ class Run {
 }  // namespace
 
 RunReport run_plan(const Plan& plan, const Topology& topology, const RunOptions& options,
-                   SampleSource& sampler, Journal& journal, const RunFolder& folder) {
-  return Run(plan, topology, options, sampler, journal, folder).run();
+                   SampleSource& sampler, Journal& journal, const RunFolder& folder,
+                   Replay replay) {
+  return Run(plan, topology, options, sampler, journal, folder, std::move(replay)).run();
 }
 
 }  // namespace stackheap

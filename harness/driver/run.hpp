@@ -11,6 +11,7 @@
 #include "harness/driver/journal.hpp"
 #include "harness/driver/plan.hpp"
 #include "harness/driver/precision_watch.hpp"
+#include "harness/driver/replay.hpp"
 #include "harness/driver/sample_source.hpp"
 #include "harness/driver/shares.hpp"
 
@@ -57,7 +58,10 @@ struct RunReport {
   double seconds = 0;
 };
 
+// `replay` holds what an earlier driver did of the same plan. The report is of the whole run.
+// Throws std::system_error where the folder cannot be written any more; what is complete stays.
 RunReport run_plan(const Plan& plan, const Topology& topology, const RunOptions& options,
-                   SampleSource& sampler, Journal& journal, const RunFolder& folder);
+                   SampleSource& sampler, Journal& journal, const RunFolder& folder,
+                   Replay replay = {});
 
 }  // namespace stackheap

@@ -16,6 +16,18 @@ const std::vector<ColumnInfo> kWindows = {
     {"operations", "integer", "count", "Counted operations of all threads."},
 };
 
+const std::vector<ColumnInfo> kPilots = {
+    {"block", "text", "", "As in samples.csv."},
+    {"workload", "text", "", "suite/name."},
+    {"variant", "text", "", "As in samples.csv."},
+    {"allocator", "text", "", "As in samples.csv."},
+    {"parameter_value", "integer", "the parameter's", "Empty where the workload has none."},
+    {"threads", "integer", "count", "Threads that do counted work."},
+    {"oversubscribed", "flag", "", "1 where there were more threads than CPUs."},
+    {"window_ns_per_share", "real", "ns",
+     "Time of the pilot's fastest window / operations of one thread in it."},
+};
+
 const std::vector<ColumnInfo> kTimeline = {
     {"sample", "integer", "", "Number of the sample, as in samples.csv."},
     {"elapsed_ms", "real", "ms", "Since the driver learnt that the worker runs."},
@@ -214,6 +226,7 @@ std::vector<FileColumns> run_columns() {
           {"windows.csv", kWindows},
           {"latency.csv", kLatency},
           {"timeline.csv", kTimeline},
+          {"pilots.csv", kPilots},
           {"summary.csv", joined(kCell, kSummary)},
           {"comparisons.csv", kComparisons},
           {"scaling.csv", joined(kCell, kScaling)},

@@ -15,8 +15,8 @@ struct FileColumns {
   std::vector<ColumnInfo> columns;  // in their order
 };
 
-// samples.csv with its metrics, windows.csv, latency.csv, timeline.csv, summary.csv,
-// comparisons.csv, scaling.csv, claims.csv, claim_tests.csv.
+// samples.csv with its metrics, windows.csv, latency.csv, timeline.csv, pilots.csv, summary.csv,
+// comparisons.csv, scaling.csv, twins.csv, claims.csv, claim_tests.csv.
 std::vector<FileColumns> run_columns();
 
 // The header of one of these files. `file` must be one of them.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <climits>
 #include <system_error>
 
 #include "harness/base/error.hpp"
@@ -13,6 +14,9 @@
 namespace stackheap {
 namespace fs = std::filesystem;
 namespace {
+
+// "/figures/..." and "/logs/....log" with what is behind a file that is being replaced.
+constexpr std::size_t kLongestNameInside = 64;
 
 std::string host_name() {
   char name[256] = {};
@@ -52,6 +56,12 @@ void refuse_existing(const fs::path& path) {
 
 RunFolder create_run_folder(const fs::path& path) {
   refuse_existing(path);
+  if (path.native().size() + kLongestNameInside >= PATH_MAX) {
+    throw UserError(fmt::format(
+        "--out {}: the path is too long: its files' would pass the {} bytes that the kernel takes; "
+        "choose a shorter one, or change into a folder on the way",
+        path.string(), PATH_MAX));
+  }
   std::error_code error;
   fs::create_directories(path / "logs", error);
   if (error) {

@@ -15,6 +15,7 @@ struct RunFolder {
   std::filesystem::path windows() const { return path / "windows.csv"; }
   std::filesystem::path latency() const { return path / "latency.csv"; }
   std::filesystem::path timeline() const { return path / "timeline.csv"; }
+  std::filesystem::path pilots() const { return path / "pilots.csv"; }
   std::filesystem::path summary() const { return path / "summary.csv"; }
   std::filesystem::path comparisons() const { return path / "comparisons.csv"; }
   std::filesystem::path scaling() const { return path / "scaling.csv"; }

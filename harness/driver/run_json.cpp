@@ -13,8 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
-
 Json identity_to_json(const LibraryIdentity& identity) {
   return {{"path", identity.path},
           {"version", identity.version},
@@ -93,7 +91,8 @@ Json options_to_json(const RunDescription& run) {
           {"precision", run.precision ? Json(*run.precision) : Json(nullptr)},
           {"budget_seconds", run.budget_seconds ? Json(*run.budget_seconds) : Json(nullptr)},
           {"pin", run.pinning},
-          {"seed", run.seed}};
+          {"seed", run.seed},
+          {"words", run.words}};
 }
 
 Json plan_to_json(const RunDescription& run, const RunReport* report) {
@@ -117,6 +116,7 @@ Json plan_to_json(const RunDescription& run, const RunReport* report) {
     blocks.push_back(entry);
   }
   return {{"hash", plan.hash()},
+          {"available_memory_bytes", run.options.available_memory_bytes},
           {"cells", plan.cells()},
           {"runnable_cells", plan.runnable_cells()},
           {"blocks", blocks}};
@@ -159,16 +159,27 @@ Json program_to_json(const std::optional<Program>& program) {
   return document;
 }
 
-[[noreturn]] void malformed(const std::filesystem::path& file, const std::string& what) {
-  throw UserError(fmt::format("{}: {}; was it edited, or written by another version of stackheap?",
-                              file.string(), what));
+// Where a run goes on, what was captured at its start stays, as its first samples were taken there.
+void keep_the_start(const RunDescription& run, Json& document) {
+  if (run.resumed_document.empty()) return;
+  const Json first = Json::parse(run.resumed_document);
+  for (const char* key :
+       {"label", "command_line", "started", "environment", "calibration", "doctor"}) {
+    document[key] = first.at(key);
+  }
+  document["load"]["start"] = first.at("load").at("start");
+  Json resumed = first.contains("resumed") ? first.at("resumed") : Json::array();
+  resumed.push_back({{"when", run.started},
+                     {"from_sample", run.resumed_from},
+                     {"load", Json::parse(load_to_json(run.load_at_start))}});
+  document["resumed"] = resumed;
 }
 
 }  // namespace
 
 std::string run_to_json(const RunDescription& run, const RunEnd* end) {
   Json document = {
-      {"version", kVersion},
+      {"version", kRunJsonVersion},
       {"stackheap_version", version()},
       {"label", run.label},
       {"profile", run.program ? "exec" : to_string(run.profile)},
@@ -184,6 +195,7 @@ std::string run_to_json(const RunDescription& run, const RunEnd* end) {
         {"flags", compiler_flags()},
         {"sanitizer", sanitizer()},
         {"benchmark_library", run.benchmark_library},
+        {"driver_sha256", run.driver_sha256},
         {"worker", identity_to_json(run.layouts.at(0))},
         {"layouts", layouts_to_json(run.layouts)}}},
       {"program", program_to_json(run.program)},
@@ -202,123 +214,8 @@ std::string run_to_json(const RunDescription& run, const RunEnd* end) {
         {"not_run", end->report.skipped}, {"interrupted", end->report.interrupted},
         {"seconds", end->report.seconds}, {"worker_seconds", end->report.worker_seconds}};
   }
+  keep_the_start(run, document);
   return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-namespace {
-
-std::string hashes(const Json& identities) {
-  std::string text;
-  for (const Json& identity : identities) {
-    text += (text.empty() ? "" : " ") + identity.at("sha256").get<std::string>().substr(0, 12);
-  }
-  return text;
-}
-
-std::string text_of(const Json& value) {
-  return value.is_null()     ? std::string(kUnknownMachinePart)
-         : value.is_string() ? value.get<std::string>()
-                             : value.dump();
-}
-
-// What a root user changes between two runs, and an allocator notices.
-void read_settings(const Json& document, RunFacts& facts) {
-  const Json& environment = document.at("environment");
-  const Json& memory = environment.at("memory");
-  const Json& cpu = environment.at("cpu");
-  facts.identity["transparent huge pages"] = text_of(memory.at("thp"));
-  facts.identity["address space randomisation"] = text_of(memory.at("aslr"));
-  facts.identity["overcommit"] = text_of(memory.at("overcommit"));
-  facts.identity["frequency governors"] = text_of(cpu.at("governors"));
-  facts.identity["turbo"] = text_of(cpu.at("turbo"));
-  facts.identity["SMT"] = text_of(cpu.at("smt_active"));
-  facts.identity["CPU quota"] = text_of(document.at("topology").at("cpu_quota"));
-  facts.identity["allocators' variables"] = text_of(environment.at("allocator_variables"));
-}
-
-// "malloc" or "malloc, oversubscribed" -> operations of a window and thread.
-std::map<std::string, std::uint64_t> shares_of(const Json& block) {
-  std::map<std::string, std::uint64_t> shares;
-  if (!block.contains("shares")) return shares;
-  for (const Json& share : block.at("shares")) {
-    const std::string over = share.at("oversubscribed").get<bool>() ? ", oversubscribed" : "";
-    shares[share.at("variant").get<std::string>() + over] =
-        share.at("operations_per_window_and_thread").get<std::uint64_t>();
-  }
-  return shares;
-}
-
-void read_identity(const Json& document, RunFacts& facts) {
-  const Json& environment = document.at("environment");
-  facts.label = document.at("label").get<std::string>();
-  facts.machine.processor = text_of(environment.at("cpu").at("model"));
-  facts.machine.kernel = text_of(environment.at("kernel").at("release"));
-  facts.machine.cpus = document.at("topology").at("usable_cpus").get<std::uint64_t>();
-  facts.identity = {
-      {"plan", document.at("plan").at("hash").get<std::string>()},
-      {"profile", facts.profile},
-      {"processor", facts.machine.processor},
-      {"usable CPUs", fmt::format("{}", facts.machine.cpus)},
-      {"kernel", facts.machine.kernel},
-      {"worker", hashes(document.at("build").at("layouts"))},
-      {"pinning", document.at("options").at("pin").get<std::string>()},
-  };
-  if (const Json& program = document.at("program"); !program.is_null()) {
-    facts.identity["program"] = program.at("sha256").get<std::string>().substr(0, 12);
-    facts.identity["command"] = text_of(program.at("command"));
-  }
-  read_settings(document, facts);
-  for (const Json& allocator : document.at("allocators")) {
-    std::string& identity = facts.allocators[allocator.at("name").get<std::string>()];
-    identity = hashes(allocator.at("libraries"));
-    for (const auto& [name, value] : allocator.at("environment").items()) {
-      identity += fmt::format(" {}={}", name, value.get<std::string>());
-    }
-  }
-}
-
-}  // namespace
-
-RunFacts read_run_facts(const std::filesystem::path& file) {
-  RunFacts facts;
-  try {
-    const Json document = Json::parse(read_file(file));
-    if (document.at("version") != kVersion) malformed(file, "expected \"version\" to be 1");
-    facts.version = document.at("stackheap_version").get<std::string>();
-    facts.profile = document.at("profile").get<std::string>();
-    facts.finished = !document.at("finished").is_null();
-    facts.rounds = document.at("rounds").get<unsigned>();
-    for (const Json& block : document.at("plan").at("blocks")) {
-      const auto name = block.at("block").get<std::string>();
-      facts.block_rounds[name] = block.at("rounds").get<unsigned>();
-      facts.shares[name] = shares_of(block);
-    }
-    facts.margin = document.at("options").at("margin").get<double>();
-    facts.alpha = document.at("options").at("alpha").get<double>();
-    if (!(facts.margin >= 0) || !(facts.alpha > 0 && facts.alpha < 1)) {
-      malformed(file, "expected \"margin\" to be at least 0 and \"alpha\" between 0 and 1");
-    }
-    facts.adaptive = !document.at("options").at("budget_seconds").is_null();
-    facts.baseline_allocator = document.at("options").at("baseline").get<std::string>();
-    if (const Json& calibration = document.at("calibration"); !calibration.is_null()) {
-      facts.calibrated = true;
-      const Json& spread = calibration.at("layout_spread");
-      if (!spread.is_null()) facts.layout_spread = spread.get<double>();
-      if (!(facts.layout_spread >= 0)) malformed(file, "expected \"layout_spread\" of at least 0");
-    }
-    read_identity(document, facts);
-    const Json workloads = {{"version", 1},
-                            {"benchmark_library", document.at("build").at("benchmark_library")},
-                            {"workloads", document.at("workloads")}};
-    facts.workloads = workloads_from_json(workloads.dump());
-  } catch (const Json::exception& error) {
-    malformed(file, error.what());
-  } catch (const UserError&) {
-    throw;
-  } catch (const std::runtime_error& error) {
-    malformed(file, error.what());
-  }
-  return facts;
 }
 
 }  // namespace stackheap

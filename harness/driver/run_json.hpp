@@ -13,6 +13,7 @@
 #include "harness/driver/plan.hpp"
 #include "harness/driver/program.hpp"
 #include "harness/driver/run.hpp"
+#include "harness/driver/run_facts.hpp"
 #include "harness/machine/doctor.hpp"
 #include "harness/machine/environment.hpp"
 #include "harness/machine/load.hpp"
@@ -47,6 +48,14 @@ struct RunDescription {
   std::vector<Finding> findings;
   LoadSnapshot load_at_start;
   Instrumentation instrumentation;
+  // Of the command line, as far as --resume needs it: options that choose the plan, with absolute
+  // paths. Empty for `exec`, which cannot be resumed.
+  std::vector<std::string> words;
+  std::string driver_sha256;
+  // The run.json of the run that is gone on with: what it says of the machine, of the start and of
+  // earlier interruptions stays. Empty for a new run.
+  std::string resumed_document;
+  std::uint64_t resumed_from = 0;  // samples it had; for `resumed_document` only
 };
 
 // What is known at the end.
@@ -58,30 +67,5 @@ struct RunEnd {
 
 // The document; `end` is null while the run is under way, which marks it as unfinished.
 std::string run_to_json(const RunDescription& description, const RunEnd* end);
-
-// What summarizing needs of a run.json. Throws UserError naming the file and what is wrong.
-struct RunFacts {
-  std::string profile;
-  bool finished = false;
-  unsigned rounds = 0;
-  std::string version;                           // of the driver
-  std::map<std::string, unsigned> block_rounds;  // planned for each block; some have fewer
-  // Operations per window and thread that the pilots of a block fixed, by variant.
-  std::map<std::string, std::map<std::string, std::uint64_t>> shares;
-  double margin = 0.02;
-  double alpha = kExactAlpha;
-  bool adaptive = false;  // rounds were added as long as pairs were not precise
-  std::string baseline_allocator;
-  bool calibrated = false;   // the run found a calibration of its machine
-  double layout_spread = 0;  // of that calibration, see SummaryOptions
-  std::vector<WorkloadInfo> workloads;
-  std::string label;
-  // What must be the same where two runs are set against each other: plan, processor, kernel,
-  // worker, settings of the machine, ... as texts.
-  std::map<std::string, std::string> identity;
-  std::map<std::string, std::string> allocators;  // name -> hashes of its libraries, environment
-  CalibratedMachine machine;
-};
-RunFacts read_run_facts(const std::filesystem::path& run_json);
 
 }  // namespace stackheap

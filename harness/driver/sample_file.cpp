@@ -16,7 +16,6 @@ SampleFile::SampleFile(const std::filesystem::path& path)
     : name_(path.string()), text_(path), reader_(name_, header_of_text(text_.view(), name_)) {}
 
 bool SampleFile::for_each(const std::function<void(SampleLine&)>& visit) {
-  std::size_t complete = 0;
   parse_csv_rows(
       text_.view(), name_, TornTail::kDrop,
       [&](std::span<const std::string_view> fields, CsvPosition position) {
@@ -30,8 +29,8 @@ bool SampleFile::for_each(const std::function<void(SampleLine&)>& visit) {
         // A row begins with its number, which is never quoted: so this is a place in the text.
         text_.passed(fields.front().data());
       },
-      &complete);
-  return complete == text_.view().size();
+      &complete_);
+  return complete_ == text_.view().size();
 }
 
 }  // namespace stackheap

@@ -28,12 +28,15 @@ class SampleFile {
   // Visits each complete row. False: the last one was cut off, and was left out. Throws CsvError
   // with file, line and column; what `visit` throws as std::invalid_argument becomes one too.
   bool for_each(const std::function<void(SampleLine&)>& visit);
+  // After for_each: bytes up to the end of the last complete row.
+  std::size_t complete_bytes() const { return complete_; }
   const std::vector<std::string>& header() const { return reader_.header(); }
 
  private:
   std::string name_;
   MappedText text_;
   SampleReader reader_;
+  std::size_t complete_ = 0;
 };
 
 // The columns of a CSV file of which nothing else has been read yet.

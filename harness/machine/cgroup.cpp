@@ -44,7 +44,10 @@ void tighten_from(CgroupLimits& limits, const fs::path& group) {
   tighten(limits.memory_bytes, read_count(group / "memory.max"));
   const auto version1 = read_count(group / "memory.limit_in_bytes");
   if (version1 && *version1 < kVersion1Unlimited) tighten(limits.memory_bytes, version1);
-  tighten(limits.pids, read_count(group / "pids.max"));
+  const auto pids = read_count(group / "pids.max");
+  tighten(limits.pids, pids);
+  const std::uint64_t running = read_count(group / "pids.current").value_or(0);
+  if (pids) tighten(limits.pids_left, std::optional(*pids > running ? *pids - running : 0));
 }
 
 // Inside a container the path in /proc/self/cgroup may be the host's and name no folder here; the

@@ -12,6 +12,7 @@ struct CgroupLimits {
   std::optional<double> cpus;                 // CPU time per second of wall time
   std::optional<std::uint64_t> memory_bytes;  // beyond it the kernel kills
   std::optional<std::uint64_t> pids;          // threads count too
+  std::optional<std::uint64_t> pids_left;     // less those that are there already
 };
 
 // Of version 2 (cpu.max, memory.max, pids.max), version 1 (cfs quota, memory.limit_in_bytes) or

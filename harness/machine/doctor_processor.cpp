@@ -139,7 +139,17 @@ Diagnosis check_mitigations(const Patient& patient) {
       "sudo sed -i 's/ *mitigations=off//' /etc/default/grub && sudo update-grub && sudo reboot");
 }
 
-constexpr std::array<Check, 11> kChecks = {{
+// A cpuset that narrows it too is the container's own business.
+Diagnosis check_affinity(const Patient& patient) {
+  const auto& online = patient.environment.cpu.logical_cpus;
+  const std::size_t usable = patient.topology.cpus.size();
+  if (!online) return unknown("/sys/devices/system/cpu/online");
+  if (usable >= *online) return ok("every CPU that is online may be used");
+  return note(fmt::format("{} of the {} CPUs that are online may be used", usable, *online),
+              fmt::format("taskset -p -c 0-{} $$", *online - 1));
+}
+
+constexpr std::array<Check, 12> kChecks = {{
     {"frequency governor",
      "The clock follows the load: the first windows of a process and threads that wait run slower "
      "than the rest, and the difference is taken for the allocator's.",
@@ -156,6 +166,11 @@ constexpr std::array<Check, 11> kChecks = {{
      "Threads on slower cores finish later; which thread lands there changes from sample to "
      "sample.",
      check_core_kinds},
+    {"affinity mask",
+     "Threads are planned for the CPUs of the affinity mask and the cpuset: `--threads auto` and "
+     "the "
+     "profiles leave out the others, and more threads share what is left.",
+     check_affinity},
     {"power supply", "On battery the firmware caps the clock, and lowers the cap while it drains.",
      check_power},
     {"CPU quota",

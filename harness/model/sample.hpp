@@ -106,7 +106,7 @@ struct Sample {
 //  "phases":[{"name":"freed","monotonic_ns":N}],
 //  "latency":[{"operation":"malloc","buckets":[[lower_ns,upper_ns,count]]}]}
 // Parsing is strict and throws
-// std::runtime_error: "worker result: line L, column C: ..." where the text is no JSON, else
+// std::runtime_error: "worker result:LINE:COLUMN: ..." where the text is no JSON, else
 // "worker result: PATH: expected ..., found ...". It validates status and metric names as names,
 // not against the table, which model/ does not know. Sizes are capped; writing cuts a detail that
 // is too long, reading refuses it.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -19,11 +21,17 @@ using nlohmann::json;
 constexpr int kDeepest = 16;
 constexpr std::size_t kShownCharacters = 60;
 
-std::string position(std::string_view text, std::size_t offset) {
-  const std::string_view before = text.substr(0, offset);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const std::size_t begin = before.rfind('\n') + 1;  // npos + 1 is 0
-  return fmt::format("line {}, column {}", line, before.size() - begin + 1);
+// "workloads[2].variants[0].name".
+std::string path_of(const std::vector<JsonStep>& steps) {
+  std::string path;
+  for (const JsonStep& step : steps) {
+    if (const auto* index = std::get_if<std::size_t>(&step)) {
+      path += fmt::format("[{}]", *index);
+    } else {
+      path += (path.empty() ? "" : ".") + std::get<std::string>(step);
+    }
+  }
+  return path.empty() ? "the document" : without_control_characters(path);
 }
 
 // nlohmann's message without its "[json.exception...] parse error at line 1, column 2: " prefix.
@@ -32,6 +40,31 @@ std::string_view reason(std::string_view message) {
   const std::size_t colon = message.find(": ", column == std::string_view::npos ? 0 : column);
   return colon == std::string_view::npos ? message : message.substr(colon + 2);
 }
+
+// An iterator over text that tells how far the parser has come: its callback does not.
+struct Tracked {
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  const char* at;
+  const char** furthest;
+
+  const char& operator*() const { return *at; }
+  Tracked& operator++() {
+    *furthest = ++at;
+    return *this;
+  }
+  Tracked operator++(int) {
+    Tracked before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const Tracked& other) const { return at == other.at; }
+  bool operator!=(const Tracked& other) const { return at != other.at; }
+};
 
 std::string shown(const json& value) {
   if (value.is_object()) return "an object";
@@ -45,52 +78,81 @@ std::string shown(const json& value) {
 
 json parse_strict_json(std::string_view text, std::string_view what) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const char* furthest = text.data();
+  const auto refuse = [&](const std::string& why) {
+    const auto passed = static_cast<std::size_t>(furthest - text.data());
+    throw std::runtime_error(
+        fmt::format("{}:{}: {}", what, line_and_column(text, passed == 0 ? 0 : passed - 1), why));
+  };
   const auto watch = [&](int depth, json::parse_event_t event, json& value) {
     if (depth > kDeepest) {
-      throw std::runtime_error(
-          fmt::format("{}: expected at most {} levels of nesting, found more", what, kDeepest));
+      refuse(fmt::format("expected at most {} levels of nesting, found more", kDeepest));
     }
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key &&
         !keys.back().insert(value.get_ref<const std::string&>()).second) {
-      throw std::runtime_error(
-          fmt::format("{}: expected every key once, found {} again", what, shown(value)));
+      refuse(fmt::format("expected every key once, found {} again", shown(value)));
     }
     return true;
   };
   try {
-    return json::parse(text.begin(), text.end(), watch);
+    return json::parse(Tracked{text.data(), &furthest},
+                       Tracked{text.data() + text.size(), &furthest}, watch);
   } catch (const json::parse_error& error) {
     const std::size_t offset = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
-    throw std::runtime_error(fmt::format("{}: {}: {}", what, position(text, offset),
+    throw std::runtime_error(fmt::format("{}:{}: {}", what, line_and_column(text, offset),
                                          without_control_characters(reason(error.what()))));
+  } catch (const json::out_of_range&) {
+    refuse("expected a number that a double can hold, found a larger one");
   }
+  return {};  // refuse() throws
 }
 
-void JsonPlace::require_keys(std::initializer_list<std::string_view> keys) const {
+void JsonPlace::require_keys(std::initializer_list<std::string_view> keys,
+                             std::initializer_list<std::string_view> optional) const {
   if (!value_->is_object()) refuse("an object");
   for (const std::string_view key : keys) {
     if (!value_->contains(key)) fail(fmt::format("expected a key \"{}\", found none", key));
   }
+  const auto is_among = [](std::string_view key, std::initializer_list<std::string_view> known) {
+    return std::find(known.begin(), known.end(), key) != known.end();
+  };
   for (const auto& item : value_->items()) {
-    if (std::find(keys.begin(), keys.end(), std::string_view(item.key())) == keys.end()) {
-      fail(fmt::format("expected no key {}, which this version does not know",
-                       shown(json(item.key()))));
-    }
+    if (is_among(item.key(), keys) || is_among(item.key(), optional)) continue;
+    std::vector<JsonStep> steps = steps_;
+    steps.emplace_back(item.key());
+    fail_at(steps, fmt::format("{}: expected no key {}, which this version does not know",
+                               path_of(steps_), shown(json(item.key()))));
   }
+}
+
+void JsonPlace::require_object() const {
+  if (!value_->is_object()) refuse("an object");
+}
+
+bool JsonPlace::has(std::string_view key) const {
+  if (!value_->is_object()) refuse("an object");
+  return value_->contains(key);
+}
+
+JsonPlace JsonPlace::child(const json& value, JsonStep step) const {
+  JsonPlace place(value, what_, text_);
+  place.steps_ = steps_;
+  place.steps_.push_back(std::move(step));
+  return place;
 }
 
 JsonPlace JsonPlace::at(std::string_view key) const {
   if (!value_->is_object()) refuse("an object");
   const auto it = value_->find(key);
   if (it == value_->end()) fail(fmt::format("expected a key \"{}\", found none", key));
-  return {*it, what_, path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key)};
+  return child(*it, std::string(key));
 }
 
 JsonPlace JsonPlace::at(std::size_t index) const {
   if (index >= array_size()) refuse(fmt::format("an array of more than {}", index));
-  return {(*value_)[index], what_, fmt::format("{}[{}]", path_, index)};
+  return child((*value_)[index], index);
 }
 
 void JsonPlace::for_each(const std::function<void(const JsonPlace&)>& visit) const {
@@ -105,6 +167,10 @@ std::size_t JsonPlace::array_size() const {
 
 bool JsonPlace::is_null() const {
   return value_->is_null();
+}
+
+bool JsonPlace::is_text() const {
+  return value_->is_string();
 }
 
 bool JsonPlace::boolean() const {
@@ -146,8 +212,13 @@ void JsonPlace::refuse(std::string_view expected) const {
 }
 
 void JsonPlace::fail(std::string_view message) const {
-  throw std::runtime_error(
-      fmt::format("{}: {}: {}", what_, path_.empty() ? "the document" : path_, message));
+  fail_at(steps_, fmt::format("{}: {}", path_of(steps_), message));
+}
+
+void JsonPlace::fail_at(const std::vector<JsonStep>& steps, std::string_view message) const {
+  const std::string place =
+      text_.empty() ? "" : ":" + line_and_column(text_, json_offset(text_, steps));
+  throw std::runtime_error(fmt::format("{}{}: {}", what_, place, message));
 }
 
 std::string without_control_characters(std::string_view text) {

@@ -13,6 +13,7 @@
 #include "harness/model/claim_json.hpp"
 #include "harness/model/named_values.hpp"
 #include "harness/model/strict_json.hpp"
+#include "harness/model/workload_list.hpp"
 
 namespace stackheap {
 namespace {
@@ -321,9 +322,13 @@ std::vector<WorkloadInfo> workloads_from_json(std::string_view text,
   root.require_keys({"version", "benchmark_library", "workloads"});
   const std::string library = root.at("benchmark_library").text();
   if (benchmark_library != nullptr) *benchmark_library = library;
+  return workloads_at(root.at("workloads"));
+}
+
+std::vector<WorkloadInfo> workloads_at(const JsonPlace& list) {
   std::vector<WorkloadInfo> workloads;
   std::set<std::string> seen;
-  root.at("workloads").for_each([&](const JsonPlace& place) {
+  list.for_each([&](const JsonPlace& place) {
     workloads.push_back(workload_at(place));
     if (!seen.insert(workloads.back().name).second) place.at("name").refuse("each workload once");
   });

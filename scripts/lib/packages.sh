@@ -8,7 +8,7 @@ libhwloc-dev libssl-dev'
 packages_run='libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 libtbbmalloc2 python3-pandas
 python3-matplotlib python3-plotly'
 packages_test='libgtest-dev librapidcheck-dev python3-scipy util-linux chromium chromium-driver
-python3-selenium'
+python3-selenium faketime'
 packages_lint='clang clang-tidy clang-format libclang-rt-dev shellcheck valgrind'
 
 # The newest libclang-rt-N-dev that is installed, else that apt offers.

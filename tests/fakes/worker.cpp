@@ -1,7 +1,8 @@
-// Stands in for stackheap-worker and misbehaves: it describes two workloads whose variants are
+// Stands in for stackheap-worker and misbehaves: it describes workloads whose variants are
 // behaviours, so that one run shows each of them and that all other cells still run.
 //   fake/end    ends by itself, in every way a process can
 //   fake/stay   does not end, or leaves something behind that does not
+//   fake/grow   takes all the memory there is: only for a run under a limit
 // A behaviour that stays opens the FIFO named by STACKHEAP_FAKE_FIFO for writing and says "stays":
 // whoever reads it knows when to act, and from the end-of-file that every process is gone.
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -124,6 +126,19 @@ constexpr Behaviour kEnds[] = {
      }},
     {"abort", [] { std::abort(); }},
     {"killed", [] { ::raise(SIGKILL); }},
+    {"bus-error", [] { ::raise(SIGBUS); }},
+    {"division", [] { ::raise(SIGFPE); }},
+    {"illegal", [] { ::raise(SIGILL); }},
+    {"trap", [] { ::raise(SIGTRAP); }},
+    {"bad-call", [] { ::raise(SIGSYS); }},
+    {"cpu-limit", [] { ::raise(SIGXCPU); }},
+    {"file-limit", [] { ::raise(SIGXFSZ); }},
+    {"broken-pipe", [] { ::raise(SIGPIPE); }},
+    {"hangup", [] { ::raise(SIGHUP); }},
+    {"interrupt", [] { ::raise(SIGINT); }},
+    {"terminated", [] { ::raise(SIGTERM); }},
+    {"user-signal", [] { ::raise(SIGUSR1); }},
+    {"real-time-signal", [] { ::raise(SIGRTMIN + 3); }},
     {"exit-3",
      [] {
        send(good_document());
@@ -206,6 +221,19 @@ constexpr Behaviour kStays[] = {
      }},
 };
 
+// Allocates without bound and touches what it gets; reports the null that it gets in the end.
+void grow() {
+  constexpr std::size_t kPiece = 8 << 20;
+  for (;;) {
+    void* const piece = std::malloc(kPiece);
+    if (piece == nullptr) break;
+    std::memset(piece, 1, kPiece);
+  }
+  send(document_of(Status::kOutOfMemory, "malloc returned null"));
+}
+
+constexpr Behaviour kGrows[] = {{"ok", [] { send(good_document()); }}, {"grow", grow}};
+
 template <std::size_t n>
 WorkloadInfo workload_of(const char* name, const Behaviour (&behaviours)[n]) {
   WorkloadInfo info;
@@ -246,10 +274,12 @@ int main(int count, char** arguments) {
     }
   }
   if (cell.empty()) {
-    send(workloads_to_json({workload_of("fake/end", kEnds), workload_of("fake/stay", kStays)}));
+    send(workloads_to_json({workload_of("fake/end", kEnds), workload_of("fake/stay", kStays),
+                            workload_of("fake/grow", kGrows)}));
     return 0;
   }
   const CellRequest request = cell_request_from_json(cell);
-  return request.workload == "fake/end" ? act(kEnds, request.variant)
-                                        : act(kStays, request.variant);
+  return request.workload == "fake/end"    ? act(kEnds, request.variant)
+         : request.workload == "fake/stay" ? act(kStays, request.variant)
+                                           : act(kGrows, request.variant);
 }
