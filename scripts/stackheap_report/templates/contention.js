@@ -22,9 +22,7 @@ class ContentionFigure extends Figure {
     this.header = ["choice", "where", ...PARTS.map(([metric]) => metric), TOTAL, "interval", "samples"];
     this.workload = this.runs[0].workloads.get(name);
     const cells = this.runs.flatMap((run) => run.cellsOf(name));
-    const heap = variantsOf(this.runs, name).filter((variant) =>
-      cells.some((cell) => cell.variant === variant && cell.allocator !== "none"),
-    );
+    const heap = heapVariantsOf(this.runs, name);
     this.values = unique(cells.map((cell) => cell.value))
       .filter((value) => value !== null)
       .sort(ascending);

@@ -78,6 +78,27 @@ function allocatorPlace(name) {
   return at < 0 ? numbers.allocators.length : at;
 }
 
+// Those of them that run on an allocator.
+function heapVariantsOf(runs, name) {
+  const cells = runs.flatMap((run) => run.cellsOf(name));
+  return variantsOf(runs, name).filter((variant) =>
+    cells.some((cell) => cell.variant === variant && cell.allocator !== "none"),
+  );
+}
+
+// A workload's values and numbers of threads together, as options of a select.
+function placeOptions(run, name) {
+  const workload = run.workloads.get(name);
+  const places = new Map(
+    run.cellsOf(name).map((cell) => [valueAndThreads(cell), placeText(workload, cell, run.cpus)]),
+  );
+  return [...places].map(([value, text]) => ({ value, text }));
+}
+
+function valueAndThreads(cell) {
+  return `${cell.value} ${cell.threads}`;
+}
+
 // Where a workload has values: variants of all runs that have it, in the order of registration.
 function variantsOf(runs, name) {
   const found = [];

@@ -22,7 +22,6 @@ class LatencyFigure extends Figure {
     this.name = name;
     this.header = ["choice", "quantile", "time", "interval", "samples"];
     this.workload = this.runs[0].workloads.get(name);
-    const cells = this.runs.flatMap(of);
     const operations = unique(
       this.runs.flatMap((run) =>
         run.data.tails
@@ -30,17 +29,10 @@ class LatencyFigure extends Figure {
           .map((tail) => tail.operation),
       ),
     );
-    const places = new Map(
-      cells.map((cell) => [
-        `${cell.value} ${cell.threads}`,
-        placeText(this.workload, cell, this.runs[0].cpus),
-      ]),
-    );
-    const heap = variantsOf(this.runs, name).filter((variant) =>
-      cells.some((cell) => cell.variant === variant && cell.allocator !== "none"),
-    );
+    const places = placeOptions(this.runs[0], name);
+    const heap = heapVariantsOf(this.runs, name);
     this.operation = EVERY;
-    this.place = [...places.keys()].pop();
+    this.place = places[places.length - 1].value;
     this.variant = heap[0] || "";
     selectControl(
       this,
@@ -54,7 +46,7 @@ class LatencyFigure extends Figure {
     selectControl(
       this,
       "where",
-      [...places].map(([value, text]) => ({ value, text })),
+      places,
       this.place,
       (value) => {
         this.place = value;
@@ -76,7 +68,7 @@ class LatencyFigure extends Figure {
       .cellsOf(this.name)
       .filter(
         (cell) =>
-          `${cell.value} ${cell.threads}` === this.place &&
+          valueAndThreads(cell) === this.place &&
           (cell.allocator === "none" || cell.variant === this.variant),
       );
     return cells

@@ -43,15 +43,7 @@ class ParetoFigure extends Figure {
   refresh() {
     if (!this.name) return;
     const run = this.runs.find((one) => one.cellsOf(this.name).length);
-    const places = new Map(
-      run
-        .cellsOf(this.name)
-        .map((cell) => [
-          `${cell.value} ${cell.threads}`,
-          placeText(run.workloads.get(this.name), cell, run.cpus),
-        ]),
-    );
-    const options = [...places].map(([value, text]) => ({ value, text }));
+    const options = placeOptions(run, this.name);
     this.place = options[options.length - 1].value;
     this.placeControl.set(options, this.place);
   }
@@ -60,7 +52,7 @@ class ParetoFigure extends Figure {
     const workload = run.workloads.get(this.name);
     const { unit } = metricOf(timeOf(run, this.name));
     const points = (workload ? run.cellsOf(this.name) : [])
-      .filter((cell) => `${cell.value} ${cell.threads}` === this.place && !state.hidden.has(cell.allocator))
+      .filter((cell) => valueAndThreads(cell) === this.place && !state.hidden.has(cell.allocator))
       .map((cell) => ({
         cell,
         time: run.estimate(timeOf(run, this.name), cell),
