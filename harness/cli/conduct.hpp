@@ -23,6 +23,10 @@ struct Report {
   std::vector<FailOn> fail_on;
 };
 
+// A user's LD_PRELOAD, and a label that cannot name a folder. Throw UserError.
+void refuse_preload();
+void refuse_bad_label(const std::string& label);
+
 Report choose_report(const RunCommandOptions& options);
 
 // What the options that both commands have say; throws UserError before anything is started.

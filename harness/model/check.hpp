@@ -72,6 +72,7 @@ struct CheckResult {
   CheckVerdict verdict = CheckVerdict::kOk;
   std::string detail;
   std::uint64_t operations = 0;
+  std::uint64_t own_bytes = 0;  // the check's own tables at their largest
   std::vector<CheckNote> deviations;  // from what the source says
   std::vector<CheckNote> records;
 };
@@ -85,11 +86,12 @@ struct CheckResultView {
   CheckVerdict verdict = CheckVerdict::kOk;
   std::string_view detail;
   std::uint64_t operations = 0;
+  std::uint64_t own_bytes = 0;
   std::span<const Note> deviations;
   std::span<const Note> records;
 };
 
-// {"version":1,"verdict":"ok","detail":"","operations":N,
+// {"version":1,"verdict":"ok","operations":N,"own_bytes":N,"detail":"",
 //  "deviations":[{"name":"...","text":"..."}],"records":[...]}
 // Writes into `buffer` and returns the length; asks no heap, so that a process whose heap is broken
 // can say so. Bytes that are not printable ASCII become spaces or '?'; a detail that does not fit

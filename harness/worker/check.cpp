@@ -138,7 +138,9 @@ void print_result(const CheckResultView& result) {
   line("", to_string(result.verdict), result.detail);
   for (const auto& note : result.deviations) line("deviation ", note.name, note.text);
   for (const auto& note : result.records) line("record ", note.name, note.text);
-  std::fprintf(stdout, "operations: %ju\n", static_cast<std::uintmax_t>(result.operations));
+  std::fprintf(stdout, "operations: %ju, the check's own memory: %ju KiB\n",
+               static_cast<std::uintmax_t>(result.operations),
+               static_cast<std::uintmax_t>(result.own_bytes / 1024));
   std::fflush(stdout);
 }
 
@@ -169,6 +171,7 @@ void CheckRun::end(CheckVerdict verdict, const char* detail) {
   result.detail = detail;
   result.operations = operations_;
   for (const CheckLane& lane : lanes_) result.operations += lane.operations;
+  result.own_bytes = own_bytes_ + sizeof(Notes) + lanes_.size() * sizeof(CheckLane);
   result.deviations = std::span(deviations).first(deviation_count);
   result.records = std::span(records).first(record_count);
   if (!has_result_descriptor()) {

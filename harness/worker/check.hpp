@@ -40,6 +40,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "harness/base/error.hpp"
@@ -117,6 +118,10 @@ class CheckRun {
   // Bounded work that must be done whatever the budget: `least`, else grown with the budget.
   std::uint64_t scaled(std::uint64_t least, double per_second) const;
 
+  // Memory of the check's own at its largest: its registry and tables, without what it tests.
+  void own_bytes(std::uint64_t bytes) {
+    if (bytes > own_bytes_) own_bytes_ = bytes;
+  }
   // Operations besides those of lanes.
   void count(std::uint64_t operations) { operations_ += operations; }
 
@@ -133,7 +138,10 @@ class CheckRun {
   template <class Body>
   void lanes(unsigned count, Body&& body) {
     lanes(
-        count, [](CheckLane& lane, void* context) { (*static_cast<Body*>(context))(lane); },
+        count,
+        [](CheckLane& lane, void* context) {
+          (*static_cast<std::remove_reference_t<Body>*>(context))(lane);
+        },
         static_cast<void*>(&body));
   }
   template <class Body>
@@ -154,6 +162,7 @@ class CheckRun {
   const CheckRequest& request_;
   std::uint64_t started_ns_;
   std::uint64_t operations_ = 0;
+  std::uint64_t own_bytes_ = 0;
   std::uint64_t lanes_run_ = 0;  // calls of lanes(), each with randomness of its own
   Notes* notes_;                 // mapped
   MappedArray<CheckLane> lanes_;

@@ -16,6 +16,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
 #include "harness/base/file.hpp"
+#include "harness/measure/schedstat.hpp"
 #include "harness/worker/check_crash.hpp"
 
 namespace stackheap {
@@ -28,6 +29,13 @@ namespace {
   forget_crashes();
   if (::dup2(output, STDERR_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0) ::_exit(120);
   ::_exit(body(context));
+}
+
+double queue_seconds_of(pid_t child) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/schedstat", static_cast<int>(child));
+  const Schedstat file(path);
+  return file ? static_cast<double>(file.run_queue_ns().value_or(0)) * 1e-9 : 0;
 }
 
 // Keeps the last line that says something.
@@ -68,6 +76,7 @@ ChildEnd in_child(double deadline_seconds, int (*body)(void*), void* context) {
     const double left = deadline_seconds - static_cast<double>(monotonic_ns() - started) * 1e-9;
     if (left <= 0) {
       end.kind = ChildEnd::Kind::kTimeout;
+      end.waited_seconds = queue_seconds_of(child);
       STACKHEAP_CHECK(::kill(child, SIGKILL) == 0);
       break;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string_view>
+#include <type_traits>
 
 namespace stackheap {
 
@@ -12,6 +13,7 @@ struct ChildEnd {
   int code = 0;            // exit code or signal
   char message[200] = {};  // the last line that it wrote to stderr or stdout
   double seconds = 0;
+  double waited_seconds = 0;  // of these in the run queue: ready, but without a CPU
 
   bool exited_with(int wanted) const { return kind == Kind::kExited && code == wanted; }
   bool signalled() const { return kind == Kind::kSignalled; }
@@ -25,7 +27,8 @@ ChildEnd in_child(double deadline_seconds, int (*body)(void*), void* context);
 template <class Body>
 ChildEnd in_child(double deadline_seconds, Body&& body) {
   return in_child(
-      deadline_seconds, [](void* context) { return (*static_cast<Body*>(context))(); },
+      deadline_seconds,
+      [](void* context) { return (*static_cast<std::remove_reference_t<Body>*>(context))(); },
       static_cast<void*>(&body));
 }
 

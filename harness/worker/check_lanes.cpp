@@ -75,13 +75,13 @@ void CheckRun::lanes(unsigned count, void (*body)(CheckLane&, void*), void* cont
   lanes_ = MappedArray<CheckLane>(count);
   MappedArray<Start> starts(count);
   std::atomic<bool> go{false};
-  const std::uint64_t seed = derive_seed(seed(), lanes_run_++);
+  const std::uint64_t lanes_seed = derive_seed(request_.seed, lanes_run_++);
   for (unsigned i = 0; i < count; ++i) {
     CheckLane& lane = lanes_[i];
     lane.run = this;
     lane.index = i;
     lane.count = count;
-    lane.random = Random(derive_seed(seed, i));
+    lane.random = Random(derive_seed(lanes_seed, i));
     // 2^36 blocks for each lane, and no id twice.
     lane.next_id = (lanes_run_ * kMostLanes + i) << 36U;
     starts[i].lane = &lane;
