@@ -92,11 +92,11 @@ StressRow row(CheckVerdict verdict, std::string novelty = "") {
 }
 
 TEST(StressVerdicts, OnlyUnsafeAndUnknownFail) {
-  EXPECT_TRUE(is_failure(row(CheckVerdict::kUnsafe)));
-  EXPECT_TRUE(is_failure(row(CheckVerdict::kFailed)));
+  EXPECT_TRUE(fails_run(row(CheckVerdict::kUnsafe)));
+  EXPECT_TRUE(fails_run(row(CheckVerdict::kFailed)));
   for (const CheckVerdict verdict : {CheckVerdict::kOk, CheckVerdict::kNonconforming,
                                      CheckVerdict::kRecorded, CheckVerdict::kUnsupported}) {
-    EXPECT_FALSE(is_failure(row(verdict, "new")));
+    EXPECT_FALSE(fails_run(row(verdict, "new")));
   }
 }
 

@@ -157,7 +157,7 @@ Listing list_checks(const std::vector<CheckInfo>& checks) {
   for (const CheckInfo& check : checks) {
     std::string threads;
     for (const CheckThreads kind : check.threads) {
-      static constexpr const char* kWords[] = {"1", "2", "CPUs", "8 x CPUs"};
+      static constexpr const char* kWords[] = {"1", "2", "CPUs", "8 x CPUs", "9"};
       threads += (threads.empty() ? "" : ", ") + std::string(kWords[static_cast<int>(kind)]);
     }
     listing.rows.push_back(

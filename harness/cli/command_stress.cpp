@@ -125,7 +125,7 @@ class StressFiles {
     write_all(csv_.get(), stress_header(), path_.string());
   }
   void add(const StressRow& row, const std::string& log) {
-    if (is_failure(row)) {
+    if (fails_run(row)) {
       write_file_atomically(folder_.logs() / fmt::format("{}.log", rows_),
                             fmt::format("{}\n{}\n\n{}", row.command, detail_of(row), log));
     }
@@ -144,7 +144,7 @@ std::string outcome_text(const StressEnd& end, std::span<const StressRow> rows) 
   const auto count = [&](auto predicate) {
     return static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), predicate));
   };
-  const std::size_t failed = count(is_failure);
+  const std::size_t failed = count(fails_run);
   std::uint64_t operations = 0;
   std::uint64_t own = 0;
   for (const StressRow& row : rows) {
@@ -208,7 +208,7 @@ ExitCode command_stress(const CommonOptions& common, const StressCommandOptions&
     hooks.on_row = [&](const StressRow& row, const std::string& log) {
       files.add(row, log);
       rows.push_back(row);
-      if (!is_failure(row)) return;
+      if (!fails_run(row)) return;
       // As soon as it is known, for who watches.
       line.clear();
       std::fprintf(stderr, "%s: %s under %s: %s\n",
@@ -224,7 +224,7 @@ ExitCode command_stress(const CommonOptions& common, const StressCommandOptions&
              stdout);
   std::printf("%s\nresults: %s\n", outcome_text(end, rows).c_str(), folder.path.c_str());
   if (end.interrupted) return ExitCode::kInterrupted;
-  return std::any_of(rows.begin(), rows.end(), is_failure) ? ExitCode::kFailed : ExitCode::kOk;
+  return std::any_of(rows.begin(), rows.end(), fails_run) ? ExitCode::kFailed : ExitCode::kOk;
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ std::string failures(std::span<const StressRow> rows,
   std::string text;
   std::size_t told = 0;
   for (const StressRow& row : rows) {
-    if (!is_failure(row)) continue;
+    if (!fails_run(row)) continue;
     if (++told > kMostTold) continue;
     const Mark& mark = mark_of(row);
     text += fmt::format("{} {} under {}, {} thread{}, seed {}: {}\n",

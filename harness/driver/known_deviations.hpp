@@ -20,10 +20,14 @@ struct KnownDeviation {
   std::string_view version;    // pattern of its version as identify_allocator() tells it
   std::string_view check;      // pattern
   std::string_view deviation;  // pattern of the name that the check notes
+  bool defect = false;         // would be unsafe; the check goes on where it is known
   std::string_view what;       // and which package it was measured on
   std::string_view source;     // of the rule, or of the library's own statement
 };
 std::span<const KnownDeviation> known_deviations();
+
+// Names of this library's known defects, for CheckRequest.
+std::vector<std::string> known_defects_of(const std::vector<LibraryIdentity>& identities);
 
 // "known" where a row is about this library in this version; "as NAME" where it is about another
 // one only, and the library is one that the user brought (it may well be built on that one); else

@@ -40,13 +40,6 @@ std::vector<unsigned> threads_of_check(const StressOptions& options, const Check
   return threads;
 }
 
-std::vector<const Allocator*> allocators_of(const StressOptions& options, const CheckInfo& check) {
-  if (!check.uses_heap) return {nullptr};
-  std::vector<const Allocator*> allocators;
-  for (const Allocator& allocator : options.allocators) allocators.push_back(&allocator);
-  return allocators;
-}
-
 std::string name_of(const Allocator* allocator) {
   return allocator == nullptr ? std::string(kNoAllocator) : allocator->name;
 }
@@ -123,7 +116,7 @@ bool is_accusation(const StressRow& row) {
   return row.result.verdict == CheckVerdict::kUnsafe || row.novelty == "new";
 }
 
-bool is_failure(const StressRow& row) {
+bool fails_run(const StressRow& row) {
   return row.result.verdict == CheckVerdict::kUnsafe || row.result.verdict == CheckVerdict::kFailed;
 }
 
@@ -149,6 +142,9 @@ StressEnd run_stress(const StressOptions& options, CheckRunner& runner, const St
       request.threads = next.threads;
       request.seed = next.seed;
       request.seconds = next.budget_seconds;
+      if (next.allocator != nullptr) {
+        request.known_defects = known_defects_of(options.identities.at(next.allocator->name));
+      }
       const double deadline =
           next.budget_seconds + (pass == kQuickPass
                                      ? std::min(kQuickDeadlineSeconds, next.check->deadline_seconds)
@@ -162,7 +158,7 @@ StressEnd run_stress(const StressOptions& options, CheckRunner& runner, const St
       }
       const StressRow row = row_of(options, next, *outcome);
       ++done;
-      failed += is_failure(row) ? 1U : 0U;
+      failed += fails_run(row) ? 1U : 0U;
       hooks.on_row(row, outcome->log);
     }
     if (done == planned.size()) ++end.passes;

@@ -57,7 +57,7 @@ struct StressRow {
 // Unsafe, or a deviation that is new: what speaks against an allocator.
 bool is_accusation(const StressRow& row);
 // What makes the run fail.
-bool is_failure(const StressRow& row);
+bool fails_run(const StressRow& row);
 
 struct StressProgress {
   std::size_t done = 0;

@@ -20,6 +20,7 @@ json known_as_json() {
                     {"version", known.version},
                     {"check", known.check},
                     {"deviation", known.deviation},
+                    {"defect", known.defect},
                     {"what", known.what},
                     {"source", known.source}});
   }

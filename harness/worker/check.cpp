@@ -113,6 +113,17 @@ void CheckRun::unsafe(const char* format, ...) {
   unsafe_va("", format, arguments);
 }
 
+void CheckRun::unsafe_unless_known(const char* defect, const char* format, ...) {
+  std::va_list arguments;
+  va_start(arguments, format);
+  const auto& known = request_.known_defects;
+  if (std::find(known.begin(), known.end(), std::string_view(defect)) == known.end()) {
+    unsafe_va("", format, arguments);
+  }
+  note(true, defect, format, arguments);
+  va_end(arguments);
+}
+
 void CheckRun::unsupported(const char* format, ...) {
   char text[kLongestText];
   std::va_list arguments;

@@ -127,6 +127,10 @@ class CheckRun {
 
   [[noreturn]] void unsafe(const char* format, ...) __attribute__((format(printf, 2, 3)));
   [[noreturn]] void unsafe_va(const char* prefix, const char* format, std::va_list arguments);
+  // Unsafe, unless the driver says that this library is known for it; then nonconforming, and the
+  // check goes on. For what is wrong with a healthy library in a narrow, known case.
+  void unsafe_unless_known(const char* defect, const char* format, ...)
+      __attribute__((format(printf, 3, 4)));
   [[noreturn]] void unsupported(const char* format, ...) __attribute__((format(printf, 2, 3)));
   // One note for each name; the first stays. From any thread.
   void nonconforming(const char* name, const char* format, ...)

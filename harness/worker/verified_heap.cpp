@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 
 #include "harness/allocators/proof.hpp"
@@ -18,8 +19,9 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kMaxAlign = alignof(std::max_align_t);
 static_assert(kMaxAlign == 16);
 
-// What the function must align its result to.
+// What the function must align its result to. A block of size 0 holds no object to be aligned.
 std::size_t promised_alignment(HeapFunction function, std::size_t size, std::size_t alignment) {
+  if (size == 0) return 1;
   switch (function) {
     case HeapFunction::kPosixMemalign:
     case HeapFunction::kAlignedAlloc:
@@ -120,8 +122,25 @@ void VerifiedHeap::verify_prefix(CheckLane& lane, const Block& block, std::size_
       when, damage.first, damage.last, damage.found, damage.expected);
 }
 
+// Libraries that take blocks of a power of two for aligned to their size, where they are not.
+void VerifiedHeap::misaligned(CheckLane& lane, const Block& block, std::size_t promised) {
+  const auto address = reinterpret_cast<std::uintptr_t>(block.address);
+  const char* format = "%s gave %p for %zu B, which is no multiple of %zu";
+  if (std::has_single_bit(block.size) && block.size >= promised && promised > kMaxAlign &&
+      address % kMaxAlign == 0 && block.size <= 1024) {
+    run_.unsafe_unless_known("misaligned-power-of-two", format, name_of(block.function),
+                             static_cast<void*>(block.address), block.size, promised);
+  } else {
+    lane.unsafe(format, name_of(block.function), static_cast<void*>(block.address), block.size,
+                promised);
+  }
+}
+
 Block VerifiedHeap::allocate(CheckLane& lane, HeapFunction function, std::size_t size,
                              std::size_t alignment) {
+  // C11: the size is a multiple of the alignment. C17 dropped that, libraries need not have.
+  if (function == HeapFunction::kAlignedAlloc)
+    size = (size + alignment - 1) / alignment * alignment;
   Block block;
   block.size = size;
   block.function = function;
@@ -138,8 +157,7 @@ Block VerifiedHeap::allocate(CheckLane& lane, HeapFunction function, std::size_t
   }
   const std::size_t promised = promised_alignment(function, size, alignment);
   if (reinterpret_cast<std::uintptr_t>(block.address) % promised != 0) [[unlikely]] {
-    lane.unsafe("%s(%zu) gave %p, which is no multiple of %zu", name_of(function), size,
-                static_cast<void*>(block.address), promised);
+    misaligned(lane, block, promised);
   }
   enter(lane, block);
   if (function == HeapFunction::kCalloc && !contents::is_zero(block.address, size)) [[unlikely]] {

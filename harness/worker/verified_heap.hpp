@@ -42,9 +42,8 @@ class VerifiedHeap {
   enum class OnNull { kUnsafe, kAllowed };
   explicit VerifiedHeap(CheckRun& run, OnNull on_null = OnNull::kUnsafe);
 
-  // A block with its contents. `alignment` is for the functions that take one; it is made a power
-  // of two of at least sizeof(void*) by the caller, and sizes of aligned_alloc need not be
-  // multiples.
+  // A block with its contents. `alignment` is for the functions that take one: a power of two of at
+  // least sizeof(void*); for aligned_alloc the size is rounded up to it.
   Block allocate(CheckLane& lane, HeapFunction function, std::size_t size,
                  std::size_t alignment = 16);
   // Compares all of its contents.
@@ -56,9 +55,11 @@ class VerifiedHeap {
   bool reallocate(CheckLane& lane, Block& block, std::size_t size, bool array = false);
 
   BlockRegistry& registry() { return registry_; }
+  const BlockRegistry& registry() const { return registry_; }
 
  private:
   void enter(CheckLane& lane, const Block& block);
+  void misaligned(CheckLane& lane, const Block& block, std::size_t promised);
   void leave(CheckLane& lane, const Block& block);
   void verify_prefix(CheckLane& lane, const Block& block, std::size_t bytes,
                      const char* when) const;

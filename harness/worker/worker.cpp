@@ -47,6 +47,7 @@ window, and the time is that of the window (manual time).
   --seed N        of the check; else one from the clock
   --seconds S     the check's budget; else its own
   --expect FILE   malloc must resolve into this library, else the check is not run (repeatable)
+  --known-defect NAME   what is unsafe by that name is a deviation here (repeatable)
   --any-malloc    do not look which malloc this process has; without --result-fd the default
   --result-fd N   write the one JSON document to descriptor N
 
@@ -60,6 +61,7 @@ struct CheckWords {
   std::optional<std::int64_t> seed;
   std::optional<double> seconds;
   std::vector<std::string> expected_files;
+  std::vector<std::string> known_defects;
   bool any_malloc = false;
 };
 
@@ -96,6 +98,8 @@ bool parse_check_word(std::string_view argument, Value&& value, CheckWords& chec
     if (!check.seconds || *check.seconds < 0) usage_error("--seconds needs a number from 0 on");
   } else if (argument == "--expect") {
     check.expected_files.emplace_back(value());
+  } else if (argument == "--known-defect") {
+    check.known_defects.emplace_back(value());
   } else if (argument == "--any-malloc") {
     check.any_malloc = true;
   } else {
@@ -178,6 +182,7 @@ CheckRequest request_of(const CheckWords& words) {
   if (words.seed) request.seed = static_cast<std::uint64_t>(*words.seed);
   if (words.seconds) request.seconds = *words.seconds;
   request.expected_files = words.expected_files;
+  request.known_defects = words.known_defects;
   request.prove_allocator =
       !words.any_malloc && (has_result_descriptor() || !words.expected_files.empty());
   return request;

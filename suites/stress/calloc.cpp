@@ -52,7 +52,7 @@ const CheckRegistration kCalloc{
     {.name = "blocks/calloc",
      .summary = "zeroes on fresh and on recycled memory, in every size class, large and mapped",
      .source = "C11 7.22.3.2",
-     .rank = 17,
+     .rank = 32,
      .quick_seconds = 0.01,
      .seconds = 0.01,
      .threads = {CheckThreads::kOne}},

@@ -44,7 +44,7 @@ void run_entry_points(CheckRun& run) {
 const CheckRegistration kEntry{{.name = "threads/entry-points",
                                 .summary = "all functions of the heap are of one library",
                                 .source = "POSIX malloc: free takes what each of them gave",
-                                .rank = 32,
+                                .rank = 29,
                                 .quick_seconds = 0.01,
                                 .seconds = 0.01,
                                 .threads = {CheckThreads::kOne}},

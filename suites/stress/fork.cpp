@@ -16,7 +16,7 @@ namespace {
 
 using namespace stress;
 
-constexpr double kDeadlineSeconds = 0.25;
+constexpr double kDeadlineSeconds = 0.15;
 constexpr int kDamaged = 3;
 constexpr int kNull = 4;
 
@@ -99,7 +99,7 @@ const CheckRegistration kFork{
     {.name = "threads/fork",
      .summary = "a child of fork allocates while its parent's other threads did",
      .source = "de facto; POSIX fork allows less",
-     .rank = 29,
+     .rank = 13,
      .randomised = true,
      .quick_seconds = 0.06,
      .seconds = 0.5,

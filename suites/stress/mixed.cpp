@@ -29,6 +29,7 @@ constexpr std::size_t kShared = 256;  // that may be on their way
 struct Mixture {
   std::size_t most_bytes = std::size_t{2} << 20U;
   std::size_t own = kOwn;
+  bool mostly_malloc = false;
 };
 
 // A block that any lane may take or exchange. The flag is held for a few instructions only.
@@ -69,7 +70,11 @@ class Mixed {
  private:
   void operate(CheckLane& lane, Block& block) {
     if (!block) {
-      block = draw_block(heap_, lane, mixture_.most_bytes);
+      block = mixture_.mostly_malloc && lane.random.below(8) != 0
+                  ? heap_.allocate(
+                        lane, HeapFunction::kMalloc,
+                        1 + lane.random.below(static_cast<std::uint32_t>(mixture_.most_bytes)))
+                  : draw_block(heap_, lane, mixture_.most_bytes);
       return;
     }
     const std::uint32_t what = lane.random.below(16);
@@ -107,7 +112,7 @@ void run_mixed(CheckRun& run) {
   run_mixture(run, {});
 }
 void run_hot(CheckRun& run) {
-  run_mixture(run, {.most_bytes = 256, .own = 64});
+  run_mixture(run, {.most_bytes = 256, .own = 64, .mostly_malloc = true});
 }
 
 // What a profiler or a garbage collector does to a program: signals at any time, on every thread,
@@ -192,7 +197,7 @@ const CheckRegistration kSignals{
      .summary = "the same while signals interrupt every thread",
      .source = "POSIX 2.4.3: a handler that leaves the heap alone must not disturb it",
      .blocks_migrate = true,
-     .rank = 60,
+     .rank = 34,
      .randomised = true,
      .quick_seconds = 0.05,
      .seconds = 0.4,

@@ -53,7 +53,7 @@ const CheckRegistration kSharedSlots{
      .summary = "the traffic of the workload threads/shared-slots, every range and word verified",
      .source = "C11 7.22.3; mimalloc's test-stress",
      .blocks_migrate = true,
-     .rank = 33,
+     .rank = 31,
      .randomised = true,
      .quick_seconds = 0.05,
      .seconds = 0.5,
