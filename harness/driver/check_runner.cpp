@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -13,9 +14,12 @@
 namespace stackheap {
 namespace {
 
+// The last words of a process whose memory is broken may be any bytes.
 CheckResult verdict_of(CheckVerdict verdict, std::string detail) {
   CheckResult result;
   result.verdict = verdict;
+  std::replace_if(
+      detail.begin(), detail.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
   result.detail = std::move(detail);
   return result;
 }

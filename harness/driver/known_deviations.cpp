@@ -58,6 +58,9 @@ constexpr std::array kKnown{
     KnownDeviation{
         "tbbmalloc", "libtbbmalloc_proxy.so*", "2.8", "blocks/huge", "errno-of-huge-pvalloc", false,
         "a pvalloc that is too large fails with EINVAL (libtbbmalloc2 2021.8)", kMemalign},
+    KnownDeviation{"scudo", "libclang_rt.scudo_standalone*", "*", "blocks/huge",
+                   "errno-of-huge-memalign", false,
+                   "a memalign of more than there is leaves errno as it was (LLVM 22)", kMemalign},
     KnownDeviation{
         "scudo", "libclang_rt.scudo_standalone*", "*", "blocks/large", "abort-at-large", false,
         "memory that the kernel refuses ends the process with a message (LLVM 22)", kEnomem},
