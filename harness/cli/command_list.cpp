@@ -15,6 +15,7 @@
 #include "harness/driver/calibration_csv.hpp"
 #include "harness/driver/check_runner.hpp"
 #include "harness/driver/instrumentation.hpp"
+#include "harness/driver/misuse.hpp"
 #include "harness/driver/run_columns.hpp"
 #include "harness/driver/sampler.hpp"
 #include "harness/driver/stress_csv.hpp"
@@ -173,6 +174,7 @@ Listing list_columns() {
   files.push_back({"calibration_samples.csv", bank_columns()});
   files.push_back({"calibration.csv", calibration_columns()});
   files.push_back({"stress.csv", stress_columns()});
+  files.push_back({"misuse.csv", misuse_columns()});
   for (const FileColumns& file : files) {
     for (const ColumnInfo& column : file.columns) {
       listing.rows.push_back({std::string(file.file), std::string(column.name),

@@ -18,6 +18,7 @@
 #include "harness/cli/run_options.hpp"
 #include "harness/cli/stress_report.hpp"
 #include "harness/cli/terminal.hpp"
+#include "harness/driver/misuse.hpp"
 #include "harness/driver/run_folder.hpp"
 #include "harness/driver/stress.hpp"
 #include "harness/driver/stress_csv.hpp"
@@ -171,6 +172,13 @@ void tell_unavailable(std::vector<Allocator>& allocators) {
   });
 }
 
+void tell_misuse(std::span<const StressRow> rows, const RunFolder& folder) {
+  const std::vector<MisuseRow> misuse = misuse_rows(rows);
+  if (misuse.empty()) return;
+  write_file_atomically(folder.path / "misuse.csv", misuse_csv(misuse));
+  std::printf("\n%s\n", misuse_table(misuse).c_str());
+}
+
 ExitCode command_stress(const CommonOptions& common, const StressCommandOptions& options) {
   refuse_preload();
   refuse_bad_label(options.run.label);
@@ -222,6 +230,7 @@ ExitCode command_stress(const CommonOptions& common, const StressCommandOptions&
   std::printf("\n");
   std::fputs(stress_findings(rows, words_of_allocators(options, stress.allocators), colour).c_str(),
              stdout);
+  tell_misuse(rows, folder);
   std::printf("%s\nresults: %s\n", outcome_text(end, rows).c_str(), folder.path.c_str());
   if (end.interrupted) return ExitCode::kInterrupted;
   return std::any_of(rows.begin(), rows.end(), fails_run) ? ExitCode::kFailed : ExitCode::kOk;
