@@ -9,7 +9,7 @@ namespace mutant {
 
 struct Mutant : Healthy {
   static void* allocate(std::size_t bytes) {
-    if (one_in(64)) {
+    if (later_one_in(64)) {
       if (void* const again = share_live(bytes)) return again;
     }
     void* const block = Healthy::allocate(bytes);

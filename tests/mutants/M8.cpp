@@ -15,7 +15,7 @@ struct Mutant : Healthy {
   }
   static void release(void* block) {
     forget(block);
-    if (one_in(64)) write_link_into_live(block);
+    if (later_one_in(64)) write_link_into_live(block);
     Healthy::release(block);
   }
   static void* resize(void* block, std::size_t bytes) {

@@ -16,8 +16,8 @@
 namespace mutant {
 
 inline std::uint64_t g_seed = 0;
-// Faults that happen now and then begin with main(): a program that is torn apart by its own static
-// initialisation would prove nothing of the checks.
+// Faults begin with main(): a program that is torn apart by its own static initialisation would
+// prove nothing of the checks.
 inline bool g_armed = false;
 
 [[gnu::constructor(102)]] static void read_seed() {
@@ -47,6 +47,18 @@ inline std::uint64_t draw() {
 
 inline bool one_in(std::uint32_t n) {
   return g_armed && draw() % n == 0;
+}
+
+// The same from a thousand calls on, for what would damage a program while it reads its options.
+inline std::atomic<std::uint32_t> g_early_calls{0};
+inline bool later_one_in(std::uint32_t n) {
+  constexpr std::uint32_t kEarly = 1000;
+  if (!g_armed) return false;
+  if (g_early_calls.load(std::memory_order_relaxed) < kEarly) {
+    g_early_calls.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  return draw() % n == 0;
 }
 
 }  // namespace mutant

@@ -68,7 +68,7 @@ class OwnHeap {
     Cache* const cache = this_cache();
     if (cache == nullptr || cache->free[index] == nullptr) return take_central(index);
     FreeBlock* const block = cache->free[index];
-    if (Fault::kPopsWithoutUnlinking && one_in(64)) return block;
+    if (Fault::kPopsWithoutUnlinking && later_one_in(64)) return block;
     cache->free[index] = block->next;
     --cache->count[index];
     return block;
@@ -152,6 +152,8 @@ class OwnHeap {
   static inline bool g_has_exit = false;
 
   static Cache* this_cache() {
+    // Without caches, so that the lock is taken as often as in allocators that have none.
+    if (Fault::kForgetsFork) return nullptr;
     if (own_cache != nullptr || has_ended) return own_cache;
     {
       const Lock lock;
