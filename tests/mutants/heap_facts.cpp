@@ -222,14 +222,16 @@ bool remote_free() {
 // Two threads never have the same block. Each marks its own and looks whether the mark stays.
 bool raced() {
   static std::atomic<bool> failed{false};
-  static std::atomic<int> ready{0};
+  static std::atomic<int> rounds[2];
   const auto body = [](void* mark) -> void* {
+    // On a busy machine one might be done before the other begins: so both go on until both are.
+    constexpr int kRounds = 50'000;
+    auto& own_rounds = *static_cast<std::atomic<int>*>(mark);
+    auto& other_rounds = rounds[&own_rounds == rounds ? 1 : 0];
     constexpr std::size_t kMost = 200;  // more than a thread keeps to itself
     std::atomic<void*>* all[kMost];
-    ready.fetch_add(1);
-    while (ready.load() < 2) {
-    }
-    for (int round = 0; round < 200'000 && !failed; ++round) {
+    for (int round = 0; !failed && (round < kRounds || other_rounds < kRounds); ++round) {
+      own_rounds = round + 1;
       const std::span own(all, round % 64 == 0 ? kMost : 4);
       for (auto*& block : own) {
         block = static_cast<std::atomic<void*>*>(malloc(48));
@@ -244,9 +246,8 @@ bool raced() {
     return nullptr;
   };
   pthread_t threads[2];
-  int marks[2];
   for (int i = 0; i < 2; ++i) {
-    if (pthread_create(&threads[i], nullptr, body, &marks[i]) != 0) _exit(3);
+    if (pthread_create(&threads[i], nullptr, body, &rounds[i]) != 0) _exit(3);
   }
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
   return !failed;
