@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
 import unittest
+from pathlib import Path
 
-from support import BUILD, REFERENCE, WORKER, command, needs_allocators
+from support import BUILD, REFERENCE, WORKER, command, needs_allocators, stackheap
 
 STACK_MUTANTS = BUILD / "tests" / "mutants" / "stacks"
 
@@ -71,6 +74,23 @@ class Misuse(unittest.TestCase):
             for preload in ("", str(REFERENCE)):
                 with self.subTest(check=check, preload=preload):
                     self.assertEqual(len(records(run_check(check, preload=preload)[1])), cases)
+
+    def test_a_stress_run_sets_the_allocators_side_by_side(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "out"
+            done = stackheap("stress", "--check", "misuse/*", "--allocator", "glibc", "--allocator",
+                             "reference", "--out", out)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with (out / "misuse.csv").open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            listed = stackheap("list", "columns", "--csv").stdout.splitlines()
+            self.assertEqual(list(rows[0]), [row["column"] for row in csv.DictReader(listed)
+                                             if row["file"] == "misuse.csv"])
+            self.assertEqual(len(rows), 2 * 17)
+            outcomes = {row["outcome"] for row in rows}
+            self.assertLessEqual(outcomes, {"caught", "reported", "crashed", "hangs", "silent",
+                                            "harmless"})
+            self.assertRegex(done.stdout, r"(?m)^double-free small +caught ")
 
 
 if __name__ == "__main__":

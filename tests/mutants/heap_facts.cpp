@@ -16,7 +16,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
-#include <span>
 #include <string_view>
 
 namespace {
@@ -220,37 +219,51 @@ bool remote_free() {
 }
 
 // Two threads never have the same block. Each marks its own and looks whether the mark stays.
-bool raced() {
-  static std::atomic<bool> failed{false};
-  static std::atomic<int> rounds[2];
-  const auto body = [](void* mark) -> void* {
-    // On a busy machine one might be done before the other begins: so both go on until both are.
-    constexpr int kRounds = 50'000;
-    auto& own_rounds = *static_cast<std::atomic<int>*>(mark);
-    auto& other_rounds = rounds[&own_rounds == rounds ? 1 : 0];
-    constexpr std::size_t kMost = 200;  // more than a thread keeps to itself
-    std::atomic<void*>* all[kMost];
-    for (int round = 0; !failed && (round < kRounds || other_rounds < kRounds); ++round) {
-      own_rounds = round + 1;
-      const std::span own(all, round % 64 == 0 ? kMost : 4);
-      for (auto*& block : own) {
-        block = static_cast<std::atomic<void*>*>(malloc(48));
-        block[1].store(mark);
-      }
-      for (auto*& block : own) {
-        if (block[1].load() != mark) failed = true;
-      }
-      if (failed) return nullptr;
-      for (auto*& block : own) free(block);
+// Mostly one block is replaced, now and then all of them, which is more than a thread keeps to
+// itself.
+struct Racer {
+  static constexpr int kRounds = 50'000;
+  static constexpr std::size_t kBlocks = 200;
+  static inline std::atomic<bool> failed{false};
+  std::atomic<int> rounds{0};
+  Racer* other = nullptr;
+  std::atomic<void*>* blocks[kBlocks] = {};
+
+  void take(std::size_t i) {
+    blocks[i] = static_cast<std::atomic<void*>*>(malloc(48));
+    blocks[i][1].store(this);
+  }
+  void give_back(std::size_t i) {
+    if (blocks[i][1].load() != this) failed = true;
+    if (!failed) free(blocks[i]);
+  }
+  // On a busy machine one might be done before the other begins: so both go on until both are.
+  void run() {
+    for (std::size_t i = 0; i < kBlocks; ++i) take(i);
+    for (int round = 0; !failed && (round < kRounds || other->rounds < kRounds); ++round) {
+      rounds = round + 1;
+      const bool all = round % 64 == 0;
+      const std::size_t first = all ? 0 : static_cast<std::size_t>(round) % kBlocks;
+      const std::size_t end = all ? kBlocks : first + 1;
+      for (std::size_t i = first; i < end && !failed; ++i) give_back(i);
+      for (std::size_t i = first; i < end && !failed; ++i) take(i);
     }
+  }
+};
+
+bool raced() {
+  static Racer racers[2];
+  pthread_t threads[2];
+  const auto body = [](void* racer) -> void* {
+    static_cast<Racer*>(racer)->run();
     return nullptr;
   };
-  pthread_t threads[2];
   for (int i = 0; i < 2; ++i) {
-    if (pthread_create(&threads[i], nullptr, body, &rounds[i]) != 0) _exit(3);
+    racers[i].other = &racers[1 - i];
+    if (pthread_create(&threads[i], nullptr, body, &racers[i]) != 0) _exit(3);
   }
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
-  return !failed;
+  return !Racer::failed;
 }
 
 // Threads that come and go leave nothing behind.
