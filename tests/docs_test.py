@@ -178,9 +178,10 @@ class RunFolder(unittest.TestCase):
         columns: dict[str, list[str]] = {}
         for row in listed("columns"):
             columns.setdefault(row["file"], []).append(row["column"])
-        # A calibration's files lie in its own folder; tests/calibrate_test.py makes one.
+        # Those of a calibration and of a stress run lie in folders of their own, which
+        # tests/calibrate_test.py, tests/stress_test.py and tests/stress_stacks_test.py make.
         columns = {file: header for file, header in columns.items()
-                   if not file.startswith("calibration")}
+                   if not file.startswith(("calibration", "stress", "misuse"))}
         self.assertEqual(sorted(columns), sorted(path.name for path in self.folder.glob("*.csv")))
         for file, header in columns.items():
             with (self.folder / file).open(newline="", encoding="utf-8") as text:

@@ -24,7 +24,8 @@ constexpr const char* kAbout =
     "threads and fibers, in interleaved rounds of fresh processes, and compares with intervals.";
 
 constexpr const char* kFooter =
-    "\nExit codes: 0 all that was planned is ok; 1 a sample failed, or --fail-on fired; 2 a "
+    "\nExit codes: 0 all that was planned is ok; 1 a sample or a check failed, or --fail-on fired; "
+    "2 a "
     "mistake in the command;\n"
     "3 the machine lacks something, such as a library asked for by name or room on the disk; 130 "
     "interrupted.\n\n"
@@ -35,12 +36,13 @@ constexpr const char* kFooter =
     "  stackheap run --resume results/20260131-120000-host-full\n"
     "  stackheap exec -- sort -R /etc/services\n"
     "  stackheap exec -- sort /etc/services\n"
+    "  stackheap stress --allocator mine=/opt/mine/libmine.so\n"
     "  stackheap run --allocator old=/opt/old/libmy.so --allocator new=/opt/new/libmy.so";
 
 using Define = Subcommand (*)(CLI::App& app, const CommonOptions& common);
 // In the order in which --help shows them.
-constexpr Define kCommands[] = {define_list,    define_doctor,    define_run,      define_exec,
-                                define_compare, define_summarize, define_calibrate};
+constexpr Define kCommands[] = {define_list,   define_doctor,  define_run,       define_exec,
+                                define_stress, define_compare, define_summarize, define_calibrate};
 
 // An unset shell variable makes an option's value empty; taking that for the default would run
 // something else than was meant.

@@ -13,9 +13,12 @@
 #include "harness/cli/commands.hpp"
 #include "harness/driver/bank_file.hpp"
 #include "harness/driver/calibration_csv.hpp"
+#include "harness/driver/check_runner.hpp"
 #include "harness/driver/instrumentation.hpp"
+#include "harness/driver/misuse.hpp"
 #include "harness/driver/run_columns.hpp"
 #include "harness/driver/sampler.hpp"
+#include "harness/driver/stress_csv.hpp"
 #include "harness/measure/metric_table.hpp"
 #include "harness/model/workload_info.hpp"
 
@@ -150,11 +153,28 @@ Listing list_metrics(bool csv) {
   return listing;
 }
 
+Listing list_checks(const std::vector<CheckInfo>& checks) {
+  Listing listing{{"check", "threads", "gravest", "source", "summary"}, {}};
+  for (const CheckInfo& check : checks) {
+    std::string threads;
+    for (const CheckThreads kind : check.threads) {
+      static constexpr const char* kWords[] = {"1", "2", "CPUs", "8 x CPUs", "9"};
+      threads += (threads.empty() ? "" : ", ") + std::string(kWords[static_cast<int>(kind)]);
+    }
+    listing.rows.push_back(
+        {check.name, threads, std::string(to_string(check.gravest)), check.source, check.summary});
+  }
+  std::sort(listing.rows.begin(), listing.rows.end());
+  return listing;
+}
+
 Listing list_columns() {
   Listing listing{{"file", "column", "type", "unit", "meaning"}, {}};
   std::vector<FileColumns> files = run_columns();
   files.push_back({"calibration_samples.csv", bank_columns()});
   files.push_back({"calibration.csv", calibration_columns()});
+  files.push_back({"stress.csv", stress_columns()});
+  files.push_back({"misuse.csv", misuse_columns()});
   for (const FileColumns& file : files) {
     for (const ColumnInfo& column : file.columns) {
       listing.rows.push_back({std::string(file.file), std::string(column.name),
@@ -199,7 +219,7 @@ namespace {
 
 ExitCode command_list(const CommonOptions& common, const ListOptions& options) {
   static const std::vector<std::string> kKinds = {"suites",   "workloads", "variants", "allocators",
-                                                  "profiles", "metrics",   "columns"};
+                                                  "profiles", "checks",    "metrics",  "columns"};
   if (!options.what.empty() &&
       std::find(kKinds.begin(), kKinds.end(), options.what) == kKinds.end()) {
     throw UserError(unknown_name_message("list", options.what, kKinds, "stackheap list --help"));
@@ -207,15 +227,17 @@ ExitCode command_list(const CommonOptions& common, const ListOptions& options) {
   if (options.csv && options.what.empty()) {
     throw UserError(
         "--csv needs to know what to list: one of suites, workloads, variants, "
-        "allocators, profiles, metrics, columns");
+        "allocators, profiles, checks, metrics, columns");
   }
-  const auto infos = workloads_from_json(list_from_worker(worker_path(common)));
+  const std::string worker = worker_path(common);
+  const auto infos = workloads_from_json(list_from_worker(worker));
   const auto listing_of = [&](const std::string& what) {
     if (what == "suites") return list_suites(infos);
     if (what == "workloads") return list_workloads(infos);
     if (what == "variants") return list_variants(infos);
     if (what == "allocators") return list_allocators();
     if (what == "profiles") return list_profiles(infos);
+    if (what == "checks") return list_checks(checks_of_worker(worker));
     if (what == "metrics") return list_metrics(options.csv);
     return list_columns();
   };
@@ -239,7 +261,7 @@ Subcommand define_list(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<ListOptions>();
   list.add_option(
       "what", options->what,
-      "suites, workloads, variants, allocators, profiles, metrics or columns; else all");
+      "suites, workloads, variants, allocators, profiles, checks, metrics or columns; else all");
   list.add_flag("--csv", options->csv, "as comma-separated values");
   list.footer("\nExample:\n  stackheap list metrics --csv");
   return {&list, [options, &common] { return command_list(common, *options); }};

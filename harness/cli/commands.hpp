@@ -63,6 +63,7 @@ Subcommand define_list(CLI::App& app, const CommonOptions& common);
 Subcommand define_doctor(CLI::App& app, const CommonOptions& common);
 Subcommand define_run(CLI::App& app, const CommonOptions& common);
 Subcommand define_exec(CLI::App& app, const CommonOptions& common);
+Subcommand define_stress(CLI::App& app, const CommonOptions& common);
 Subcommand define_summarize(CLI::App& app, const CommonOptions& common);
 Subcommand define_compare(CLI::App& app, const CommonOptions& common);
 Subcommand define_calibrate(CLI::App& app, const CommonOptions& common);

@@ -29,23 +29,6 @@ unsigned default_rounds(Profile profile) {
   return profile == Profile::kSmoke ? 1 : 12;
 }
 
-void refuse_preload() {
-  const char* preload = std::getenv("LD_PRELOAD");
-  if (preload != nullptr && *preload != '\0') {
-    throw UserError(fmt::format(
-        "LD_PRELOAD is set ({}): it would be loaded into the driver and compete with the allocator "
-        "that each worker is given; unset it, and use --allocator NAME=PATH",
-        preload));
-  }
-}
-
-void refuse_bad_label(const std::string& label) {
-  if (!label.empty() && !is_valid_name(label)) {
-    throw UserError(fmt::format(
-        "--label {}: a label is 1 to 64 letters, digits and . _ + -, as it names a folder", label));
-  }
-}
-
 // The notes of which a run's timed samples have empty columns: no row could tell why.
 bool empties_columns(const Finding& finding) {
   static constexpr std::string_view kSubjects[] = {"schedstat", "pressure", "stolen time"};
@@ -101,6 +84,23 @@ void make_adaptive(const RunCommandOptions& options, RunDescription& run, RunOpt
 }
 
 }  // namespace
+
+void refuse_preload() {
+  const char* preload = std::getenv("LD_PRELOAD");
+  if (preload != nullptr && *preload != '\0') {
+    throw UserError(fmt::format(
+        "LD_PRELOAD is set ({}): it would be loaded into the driver and compete with the allocator "
+        "that each worker is given; unset it, and use --allocator NAME=PATH",
+        preload));
+  }
+}
+
+void refuse_bad_label(const std::string& label) {
+  if (!label.empty() && !is_valid_name(label)) {
+    throw UserError(fmt::format(
+        "--label {}: a label is 1 to 64 letters, digits and . _ + -, as it names a folder", label));
+  }
+}
 
 RunDescription describe_run(const CommonOptions& common, const RunCommandOptions& options,
                             Profile profile) {

@@ -17,6 +17,10 @@
 
 namespace stackheap {
 
+// A user's LD_PRELOAD, and a label that cannot name a folder. Throw UserError.
+void refuse_preload();
+void refuse_bad_label(const std::string& label);
+
 // What the options that both commands have say; throws UserError before anything is started.
 RunDescription describe_run(const CommonOptions& common, const RunCommandOptions& options,
                             Profile profile);

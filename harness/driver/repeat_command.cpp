@@ -58,6 +58,13 @@ std::string repeat_command(const std::filesystem::path& worker, const Allocator*
                                         shell_quoted(to_json(request)), around.redirections);
 }
 
+std::string repeat_check(const std::filesystem::path& worker, const Allocator* allocator,
+                         const PreloadPlan& preload, const CheckRequest& request) {
+  const Surroundings around = surroundings_of(allocator, preload);
+  return fmt::format("{}{} {}{}", around.variables, shell_path(worker.string()),
+                     shell_words(check_arguments(request)), around.redirections);
+}
+
 std::string shell_words(std::span<const std::string> words) {
   std::string text;
   for (const std::string& word : words) {

@@ -8,6 +8,7 @@
 #include "harness/allocators/preload.hpp"
 #include "harness/model/allocator.hpp"
 #include "harness/model/cell_request.hpp"
+#include "harness/model/check.hpp"
 
 namespace stackheap {
 
@@ -16,6 +17,10 @@ namespace stackheap {
 // under the same numbers.
 std::string repeat_command(const std::filesystem::path& worker, const Allocator* allocator,
                            const PreloadPlan& preload, const CellRequest& request);
+
+// The same for one run of a check; it prints what it finds.
+std::string repeat_check(const std::filesystem::path& worker, const Allocator* allocator,
+                         const PreloadPlan& preload, const CheckRequest& request);
 
 // The words as a shell would have to be given them.
 std::string shell_words(std::span<const std::string> words);

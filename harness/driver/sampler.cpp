@@ -91,9 +91,9 @@ std::string random_padding(Random& random) {
   return "STACKHEAP_PADDING=" + std::string(random.below(kLargestPadding), 'x');
 }
 
-std::string list_from_worker(const std::filesystem::path& worker) {
+std::string list_from_worker(const std::filesystem::path& worker, const std::string& option) {
   ProcessRequest request;
-  request.arguments = {worker.string(), "--list", "--result-fd", kResultFdPlaceholder};
+  request.arguments = {worker.string(), option, "--result-fd", kResultFdPlaceholder};
   request.environment = inherited_environment();
   request.deadline_seconds = kListDeadlineSeconds;
   const ProcessOutcome outcome = supervise(request);
@@ -104,9 +104,11 @@ std::string list_from_worker(const std::filesystem::path& worker) {
                     ExitCode::kMissing);
   }
   if (outcome.end != ProcessEnd::kExited || outcome.code != 0 || outcome.result.empty()) {
-    throw UserError(fmt::format("{}; is it a stackheap-worker? build it anew with scripts/run",
-                                with_reason(worker.string() + " --list gave no list", outcome.log)),
-                    ExitCode::kMissing);
+    throw UserError(
+        fmt::format(
+            "{}; is it a stackheap-worker? build it anew with scripts/run",
+            with_reason(fmt::format("{} {} gave no list", worker.string(), option), outcome.log)),
+        ExitCode::kMissing);
   }
   return outcome.result;
 }

@@ -60,8 +60,10 @@ class Sampler : public SampleSource {
 // without doing anything obviously wrong", ASPLOS 2009).
 std::vector<std::filesystem::path> worker_layouts(const std::filesystem::path& worker);
 
-// What `stackheap-worker --list` says. Throws UserError where the worker is missing or broken.
-std::string list_from_worker(const std::filesystem::path& worker);
+// What `stackheap-worker --list` says, or another of its lists. Throws UserError where the worker
+// is missing or broken.
+std::string list_from_worker(const std::filesystem::path& worker,
+                             const std::string& option = "--list");
 
 // The worker's environment besides the allocator's own: few variables of the user's pass, because
 // one that tunes an allocator (MALLOC_ARENA_MAX, MIMALLOC_...) would silently change what a name

@@ -31,11 +31,12 @@ constexpr std::array<std::pair<CheckVerdict, std::string_view>, 6> kVerdicts{{
     {CheckVerdict::kUnsupported, "unsupported"},
     {CheckVerdict::kFailed, "failed"},
 }};
-constexpr std::array<std::pair<CheckThreads, std::string_view>, 4> kThreads{{
+constexpr std::array<std::pair<CheckThreads, std::string_view>, 5> kThreads{{
     {CheckThreads::kOne, "one"},
     {CheckThreads::kPair, "pair"},
     {CheckThreads::kCpus, "cpus"},
     {CheckThreads::kMany, "many"},
+    {CheckThreads::kNine, "nine"},
 }};
 
 double seconds_at(const JsonPlace& place) {
@@ -161,6 +162,8 @@ unsigned threads_of(CheckThreads kind, unsigned cpus) {
       return std::max(cpus, 2U);
     case CheckThreads::kMany:
       return 8 * std::max(cpus, 1U);
+    case CheckThreads::kNine:
+      return 9;
   }
   STACKHEAP_CHECK(false);
   return 1;
@@ -213,6 +216,9 @@ std::vector<std::string> check_arguments(const CheckRequest& request) {
   for (const std::string& file : request.expected_files) {
     arguments.insert(arguments.end(), {"--expect", file});
   }
+  for (const std::string& defect : request.known_defects) {
+    arguments.insert(arguments.end(), {"--known-defect", defect});
+  }
   if (!request.prove_allocator) arguments.emplace_back("--any-malloc");
   return arguments;
 }
@@ -226,6 +232,8 @@ std::size_t write_check_result(const CheckResultView& result, std::span<char> bu
   writer.text(to_string(result.verdict));
   writer.raw(R"(,"operations":)");
   writer.number(result.operations);
+  writer.raw(R"(,"own_bytes":)");
+  writer.number(result.own_bytes);
   writer.raw(R"(,"detail":)");
   writer.text(result.detail);
   writer.raw(R"(,"deviations":[)");
@@ -241,10 +249,12 @@ CheckResult check_result_from_json(std::string_view text) {
   const json document = parse_strict_json(text, kWhat);
   const JsonPlace root(document, kWhat);
   root.at("version").integer(kVersion, kVersion);
-  root.require_keys({"version", "verdict", "operations", "detail", "deviations", "records"});
+  root.require_keys(
+      {"version", "verdict", "operations", "own_bytes", "detail", "deviations", "records"});
   CheckResult result;
   result.verdict = value_at(root.at("verdict"), kVerdicts);
   result.operations = root.at("operations").unsigned_integer();
+  result.own_bytes = root.at("own_bytes").unsigned_integer();
   result.detail = without_control_characters(root.at("detail").text());
   if (result.detail.size() > kLongestText) root.at("detail").fail("expected a shorter text");
   result.deviations = notes_from(root.at("deviations"));

@@ -19,6 +19,7 @@
 #include "harness/base/error.hpp"
 #include "harness/base/file.hpp"
 #include "harness/base/text.hpp"
+#include "harness/worker/check_main.hpp"
 #include "harness/worker/google_benchmark.hpp"
 #include "harness/worker/result_channel.hpp"
 #include "harness/worker/workload.hpp"
@@ -26,16 +27,28 @@
 namespace stackheap {
 namespace {
 
+constexpr std::int64_t kMostThreads = 4096;
+
 constexpr std::string_view kHelp =
     R"(usage: stackheap-worker [--benchmark_filter=REGEX] [--benchmark_format=console|json] ...
        stackheap-worker --list
        stackheap-worker --cell JSON [--result-fd N] [--benchmark_...]
+       stackheap-worker --list-checks
+       stackheap-worker --check NAME [--threads N] [--seed N] [--seconds S] [--result-fd N]
 
 By hand this is a Google Benchmark program: every workload is registered, one iteration is one
 window, and the time is that of the window (manual time).
 
   --list          describe every workload as JSON and exit
   --cell JSON     run one cell, as the driver asks for it; logs of failed samples hold the JSON
+  --list-checks   describe every stress check as JSON and exit
+  --check NAME    run one stress check, print what it found, and exit with 1 where that is unsafe
+  --threads N     of the check; else its first kind of thread count
+  --seed N        of the check; else one from the clock
+  --seconds S     the check's budget; else its own
+  --expect FILE   malloc must resolve into this library, else the check is not run (repeatable)
+  --known-defect NAME   what is unsafe by that name is a deviation here (repeatable)
+  --any-malloc    do not look which malloc this process has; without --result-fd the default
   --result-fd N   write the one JSON document to descriptor N
   --turns IN,OUT  take turns with other workers, window by window: the turn comes by descriptor IN
                   and goes on by OUT (the driver's way)
@@ -43,10 +56,23 @@ window, and the time is that of the window (manual time).
 example: stackheap-worker --benchmark_filter='heap/pair/malloc/size:64'
 )";
 
+// What was said of a check, in any order.
+struct CheckWords {
+  std::string_view name;  // empty: none is asked for
+  std::optional<std::int64_t> threads;
+  std::optional<std::int64_t> seed;
+  std::optional<double> seconds;
+  std::vector<std::string> expected_files;
+  std::vector<std::string> known_defects;
+  bool any_malloc = false;
+};
+
 struct Options {
   bool help = false;
   bool list = false;
+  bool list_checks = false;
   std::optional<CellRequest> cell;
+  CheckWords check;
   std::vector<char*> benchmark_arguments;  // argv[0] first
 };
 
@@ -67,6 +93,34 @@ TurnPlace turn_place(std::string_view text) {
   return {static_cast<int>(*in), static_cast<int>(*out)};
 }
 
+// True where the option is one of a check's.
+template <class Value>
+bool parse_check_word(std::string_view argument, Value&& value, CheckWords& check) {
+  if (argument == "--check") {
+    check.name = value();
+  } else if (argument == "--threads") {
+    check.threads = parse_integer(value());
+    if (!check.threads || *check.threads < 1 || *check.threads > kMostThreads) {
+      usage_error("--threads needs a whole number from 1 to 4096");
+    }
+  } else if (argument == "--seed") {
+    check.seed = parse_integer(value());
+    if (!check.seed || *check.seed < 0) usage_error("--seed needs a whole number from 0 on");
+  } else if (argument == "--seconds") {
+    check.seconds = parse_real(value());
+    if (!check.seconds || *check.seconds < 0) usage_error("--seconds needs a number from 0 on");
+  } else if (argument == "--expect") {
+    check.expected_files.emplace_back(value());
+  } else if (argument == "--known-defect") {
+    check.known_defects.emplace_back(value());
+  } else if (argument == "--any-malloc") {
+    check.any_malloc = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 Options parse(int argc, char** argv) {
   Options options;
   options.benchmark_arguments.push_back(argv[0]);
@@ -76,8 +130,11 @@ Options parse(int argc, char** argv) {
       if (i + 1 == argc) usage_error(fmt::format("{} needs a value", argument));
       return argv[++i];
     };
+    if (parse_check_word(argument, value, options.check)) continue;
     if (argument == "--help") {
       options.help = true;
+    } else if (argument == "--list-checks") {
+      options.list_checks = true;
     } else if (argument == "--list") {
       options.list = true;
     } else if (argument == "--cell") {
@@ -119,15 +176,31 @@ void on_second_thread(void (*body)(void*), void* context) {
   STACKHEAP_CHECK(pthread_join(thread, nullptr) == 0);
 }
 
-void list_workloads() {
-  std::vector<WorkloadInfo> infos;
-  for (const RegisteredWorkload& workload : registered_workloads()) infos.push_back(workload.info);
-  const std::string document = workloads_to_json(infos, google_benchmark_version()) + "\n";
+void send_or_print(const std::string& document) {
   if (has_result_descriptor()) {
     send_document(document);
   } else {
     write_all(STDOUT_FILENO, document, "standard output");
   }
+}
+
+void list_workloads() {
+  std::vector<WorkloadInfo> infos;
+  for (const RegisteredWorkload& workload : registered_workloads()) infos.push_back(workload.info);
+  send_or_print(workloads_to_json(infos, google_benchmark_version()) + "\n");
+}
+
+// A driver says all; a person may leave out what it is not about.
+CheckRequest request_of(const CheckWords& words) {
+  CheckRequest request = default_check_request(words.name);
+  if (words.threads) request.threads = static_cast<unsigned>(*words.threads);
+  if (words.seed) request.seed = static_cast<std::uint64_t>(*words.seed);
+  if (words.seconds) request.seconds = *words.seconds;
+  request.expected_files = words.expected_files;
+  request.known_defects = words.known_defects;
+  request.prove_allocator =
+      !words.any_malloc && (has_result_descriptor() || !words.expected_files.empty());
+  return request;
 }
 
 bool stays_single_threaded(const CellRequest& request) {
@@ -183,6 +256,11 @@ int worker_main(int argc, char** argv) {
       list_workloads();
       return 0;
     }
+    if (options.list_checks) {
+      send_or_print(list_of_checks() + "\n");
+      return 0;
+    }
+    if (!options.check.name.empty()) run_check(request_of(options.check));
     int benchmark_argc = static_cast<int>(options.benchmark_arguments.size());
     if (benchmark_argc > 1) {
       benchmark::Initialize(&benchmark_argc, options.benchmark_arguments.data());

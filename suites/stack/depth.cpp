@@ -38,7 +38,7 @@
 #include "suites/stack/node_list.hpp"
 #include "suites/stack/nodes.hpp"
 #include "suites/stack/stack_clash.hpp"
-#include "suites/stack/stack_range.hpp"
+#include "suites/common/stack_range.hpp"
 
 namespace stackheap {
 namespace {

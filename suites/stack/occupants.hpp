@@ -10,7 +10,7 @@
 
 #include "harness/worker/workload.hpp"
 #include "suites/common/contexts.hpp"
-#include "suites/stack/stack_range.hpp"
+#include "suites/common/stack_range.hpp"
 
 namespace stackheap {
 

@@ -26,7 +26,7 @@
 #include "harness/base/mapped.hpp"
 #include "harness/worker/fault_hook.hpp"
 #include "harness/worker/workload.hpp"
-#include "suites/stack/stack_range.hpp"
+#include "suites/common/stack_range.hpp"
 
 namespace stackheap::overflow {
 

@@ -1,0 +1,154 @@
+#include "harness/worker/stall_watch.hpp"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+
+#include "harness/base/clock.hpp"
+#include "harness/measure/schedstat.hpp"
+
+namespace stackheap {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kSlowness = 20;
+#else
+constexpr std::uint64_t kSlowness = 1;
+#endif
+constexpr std::uint64_t kLookEveryNs = 20'000'000;
+constexpr std::uint64_t kSpinLimitNs = 450'000'000 * kSlowness;
+constexpr std::uint64_t kBlockedLimitNs = 450'000'000 * kSlowness;
+// Where the kernel does not account for waiting in the run queue, all of it looks blocked.
+constexpr std::uint64_t kUnaccountedFactor = 10;
+// The watch itself was not let run: what it would conclude is about the machine.
+constexpr std::uint64_t kLongestPauseNs = 5 * kLookEveryNs;
+
+// CPU time of a thread of this process; the clock's number as clock_getcpuclockid(3) makes it of a
+// process, with the bit that says thread (linux/posix-timers.h).
+std::optional<std::uint64_t> cpu_ns_of(int thread_id) {
+  const auto clock = static_cast<clockid_t>(~static_cast<unsigned>(thread_id) << 3U | 6U);
+  timespec time{};
+  if (::clock_gettime(clock, &time) != 0) return {};
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+std::uint64_t queue_ns_of(int thread_id) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", thread_id);
+  const Schedstat file(path);
+  return file ? file.run_queue_ns().value_or(0) : 0;
+}
+
+bool queue_is_accounted() {
+  const Schedstat file("/proc/thread-self/schedstat");
+  return file && file.counts();
+}
+
+timespec absolute(std::uint64_t ns) {
+  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+}
+
+std::uint64_t blocked_limit(std::size_t lanes) {
+  const auto cpus = static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  const std::uint64_t crowd = std::max<std::size_t>(1, lanes / cpus);
+  return kBlockedLimitNs * crowd * (queue_is_accounted() ? 1 : kUnaccountedFactor);
+}
+
+}  // namespace
+
+StallWatch::StallWatch(CheckRun& run, std::span<CheckLane> lanes)
+    : run_(run),
+      lanes_(lanes),
+      views_(lanes.size()),
+      blocked_limit_ns_(blocked_limit(lanes.size())) {
+  STACKHEAP_CHECK(::sem_init(&end_, 0, 0) == 0);
+  const auto body = [](void* argument) -> void* {
+    auto& watch = *static_cast<StallWatch*>(argument);
+    std::uint64_t last = monotonic_ns();
+    for (;;) {
+      const timespec until = absolute(last + kLookEveryNs);
+      if (::sem_clockwait(&watch.end_, CLOCK_MONOTONIC, &until) == 0) return nullptr;
+      if (errno != ETIMEDOUT) continue;
+      const std::uint64_t now = monotonic_ns();
+      if (now - last > kLongestPauseNs) {
+        for (View& view : watch.views_) view.since_ns = 0;
+      }
+      watch.look(now);
+      last = now;
+    }
+  };
+  STACKHEAP_CHECK(::pthread_create(&thread_, nullptr, body, this) == 0);
+}
+
+StallWatch::~StallWatch() {
+  STACKHEAP_CHECK(::sem_post(&end_) == 0);
+  STACKHEAP_CHECK(::pthread_join(thread_, nullptr) == 0);
+  STACKHEAP_CHECK(::sem_destroy(&end_) == 0);
+}
+
+void StallWatch::look(std::uint64_t now) {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const CheckLane& lane = lanes_[i];
+    View& view = views_[i];
+    const std::uint64_t calls = lane.calls.load(std::memory_order_relaxed);
+    const int id = lane.thread_id.load(std::memory_order_relaxed);
+    const bool inside = lane.function.load(std::memory_order_relaxed) != nullptr && id != 0;
+    const bool same = inside && calls == view.calls;
+    view.calls = calls;
+    if (!same) {
+      view.since_ns = 0;
+      continue;
+    }
+    const auto cpu = cpu_ns_of(id);
+    if (!cpu) {
+      view.since_ns = 0;
+      continue;
+    }
+    const std::uint64_t queue = queue_ns_of(id);
+    if (view.since_ns == 0) {
+      view.since_ns = now;
+      view.cpu_ns = *cpu;
+      view.queue_ns = queue;
+    }
+    view.used_ns = *cpu - view.cpu_ns;
+    const std::uint64_t accounted = view.used_ns + (queue - view.queue_ns);
+    const std::uint64_t passed = now - view.since_ns;
+    view.blocked_ns = passed > accounted ? passed - accounted : 0;
+  }
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const View& view = views_[i];
+    if (view.since_ns == 0) continue;
+    const bool spins = view.used_ns >= kSpinLimitNs;
+    const bool blocked = view.blocked_ns >= blocked_limit_ns_ && !others_may_hold_it_up(i);
+    if (spins || blocked) judge(lanes_[i], view);
+  }
+}
+
+// A lane that is on its way through a call, slowly, may hold the lock that this one waits for.
+bool StallWatch::others_may_hold_it_up(std::size_t lane) const {
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    if (i == lane || views_[i].since_ns == 0) continue;
+    if (views_[i].blocked_ns < blocked_limit_ns_ / 2) return true;
+  }
+  return false;
+}
+
+void StallWatch::judge(const CheckLane& lane, const View& view) {
+  const char* function = lane.function.load(std::memory_order_relaxed);
+  if (function == nullptr || lane.calls.load(std::memory_order_relaxed) != view.calls) return;
+  run_.unsafe(
+      "thread %u of %u hangs in %s(%zu), its call %ju: not back after %ju ms, in which it ran for "
+      "%ju ms and was blocked for %ju ms",
+      lane.index, lane.count, function, lane.size.load(std::memory_order_relaxed),
+      static_cast<std::uintmax_t>(view.calls),
+      static_cast<std::uintmax_t>((view.used_ns + view.blocked_ns) / 1'000'000),
+      static_cast<std::uintmax_t>(view.used_ns / 1'000'000),
+      static_cast<std::uintmax_t>(view.blocked_ns / 1'000'000));
+}
+
+}  // namespace stackheap
