@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -147,7 +148,7 @@ class StressTest(FolderTest):
         self.assertIn(place, again.stdout)
         words = re.search(r"^  again: stackheap (.*)$", done.stdout, re.MULTILINE)[1]
         other = self.folder / "again"
-        again = command(DRIVER, *words.split(), "--out", other)
+        again = command(DRIVER, *shlex.split(words), "--out", other)
         self.assertEqual(again.returncode, 1, again.stderr)
         self.assertIn(place, read_csv(other / "stress.csv")["detail"][0])
         self.assertEqual(len(list((self.out / "logs").iterdir())), 2)

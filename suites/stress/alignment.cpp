@@ -82,9 +82,14 @@ void run_often(CheckRun& run) {
   Grid grid(run);
   run.lanes([&](CheckLane& lane) {
     while (lane.time_left()) {
-      const std::size_t alignment = std::size_t{16} << lane.random.below(9);
       const HeapFunction function = kAligning[lane.random.below(3)];
-      grid.add(lane, function, draw_size(lane.random, 2048), alignment);
+      if (lane.random.below(64) == 0) {
+        const std::size_t large = std::size_t{8192} << lane.random.below(7);
+        grid.add(lane, function, large / 2 + lane.random.below(65'536), large);
+      } else {
+        const std::size_t alignment = std::size_t{16} << lane.random.below(9);
+        grid.add(lane, function, draw_size(lane.random, 2048), alignment);
+      }
     }
     grid.finish(lane);
   });
@@ -101,7 +106,8 @@ const CheckRegistration kGrid{
     run_alignment};
 const CheckRegistration kOften{
     {.name = "blocks/aligned",
-     .summary = "many blocks of small alignments, from each function that takes one",
+     .summary =
+         "many blocks of small and some of large alignments, from each function that takes one",
      .source = "C11 7.22.3.1; POSIX posix_memalign",
      .rank = 16,
      .randomised = true,

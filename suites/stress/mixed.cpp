@@ -47,7 +47,7 @@ class Mixed {
     const std::span<Block> own = own_.span().subspan(lane.index * mixture_.own, mixture_.own);
     while (lane.time_left()) {
       lane.operation();
-      lane.disturb();
+      if (!mixture_.mostly_malloc || lane.operations % 8 == 0) lane.disturb();
       operate(lane, own[lane.random.below(static_cast<std::uint32_t>(own.size()))]);
     }
     for (Block& block : own) heap_.release(lane, block);
@@ -77,7 +77,9 @@ class Mixed {
                   : draw_block(heap_, lane, mixture_.most_bytes);
       return;
     }
-    const std::uint32_t what = lane.random.below(16);
+    std::uint32_t what = lane.random.below(16);
+    // More calls of malloc and free among all operations.
+    if (mixture_.mostly_malloc && what < 12) what &= 7U;
     if (what < 8) {
       heap_.release(lane, block);
     } else if (what < 11) {
@@ -167,7 +169,7 @@ const CheckRegistration kHot{{.name = "threads/hot",
                               .blocks_migrate = true,
                               .rank = 10,
                               .randomised = true,
-                              .quick_seconds = 0.15,
+                              .quick_seconds = 0.25,
                               .seconds = 0.7,
                               .threads = {CheckThreads::kCpus}},
                              run_hot};
@@ -186,7 +188,7 @@ const CheckRegistration kThreads{
      .summary = "all functions on blocks of all sizes that pass from thread to thread",
      .source = "C11 7.22.3; POSIX malloc, posix_memalign",
      .blocks_migrate = true,
-     .rank = 12,
+     .rank = 15,
      .randomised = true,
      .quick_seconds = 0.06,
      .seconds = 0.8,

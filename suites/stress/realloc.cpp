@@ -144,7 +144,7 @@ const CheckRegistration kFailed{
     {.name = "blocks/failed-realloc",
      .summary = "a realloc that fails leaves the old block as it was, and nobody else gets it",
      .source = "C11 7.22.3.5; POSIX realloc (ENOMEM)",
-     .rank = 17,
+     .rank = 12,
      .quick_seconds = 0.01,
      .seconds = 0.01,
      .threads = {CheckThreads::kOne}},
