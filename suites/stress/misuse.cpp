@@ -277,12 +277,10 @@ void tell(CheckRun& run, const char* name, const ChildEnd& end, const Story& sto
   const char* const colon = *message != '\0' ? ", " : "";
   if (end.timed_out()) {
     run.record(name, "hangs %s", when);
-  } else if (end.signalled() && is_deliberate(end.code)) {
-    run.record(name, "caught %s: %s%s%s", when, end_text(end).text, colon, message);
-  } else if (end.signalled()) {
-    run.record(name, "crashed %s: %s%s%s", when, end_text(end).text, colon, message);
-  } else if (end.code != 0) {
-    run.record(name, "caught %s: %s%s%s", when, end_text(end).text, colon, message);
+  } else if (end.signalled() || end.code != 0) {
+    const bool on_purpose = !end.signalled() || is_deliberate(end.code);
+    run.record(name, "%s %s: %s%s%s", on_purpose ? "caught" : "crashed", when, end_text(end).text,
+               colon, message);
   } else if (*message != '\0') {
     run.record(name, "reported %s: %s", when, message);
   } else if (story.damage != nullptr) {
