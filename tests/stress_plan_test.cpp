@@ -19,9 +19,15 @@ CheckInfo check(std::string name, std::vector<CheckThreads> threads) {
           .threads = std::move(threads)};
 }
 
+Allocator allocator(std::string name) {
+  Allocator result;
+  result.name = std::move(name);
+  return result;
+}
+
 StressOptions options() {
   StressOptions options;
-  options.allocators = {{.name = "a"}, {.name = "b"}};
+  options.allocators = {allocator("a"), allocator("b")};
   options.checks = {check("blocks/one", {CheckThreads::kOne}),
                     check("threads/some", {CheckThreads::kCpus, CheckThreads::kMany})};
   options.cpus = 2;
@@ -116,7 +122,7 @@ std::vector<LibraryIdentity> library(std::string path, std::string version) {
 }
 
 TEST(KnownDeviations, AreOfOneLibraryInOneVersion) {
-  const Allocator glibc{.name = "glibc"};
+  const Allocator glibc = allocator("glibc");
   const std::string_view check = "blocks/aligned_alloc-arguments";
   EXPECT_EQ(novelty_of(glibc, library("/usr/lib/libc.so.6", "2.36"), check, "odd-aligned_alloc"),
             "known");
@@ -130,7 +136,8 @@ TEST(KnownDeviations, AreOfOneLibraryInOneVersion) {
 }
 
 TEST(KnownDeviations, OfAUsersLibraryMayBeThoseOfTheOneItIsBuiltOn) {
-  const Allocator own{.name = "mine", .origin = AllocatorOrigin::kUser};
+  Allocator own = allocator("mine");
+  own.origin = AllocatorOrigin::kUser;
   const std::string_view check = "blocks/aligned_alloc-arguments";
   EXPECT_EQ(
       novelty_of(own, library("/opt/libmine.so", ""), check, "odd-aligned_alloc").substr(0, 3),

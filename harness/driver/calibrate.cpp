@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
@@ -227,11 +228,12 @@ class Sessions {
                   std::uint64_t share, BankSample& sample) {
     std::vector<PlacedRequest> placed;
     for (const std::size_t side : sides) placed.push_back(place(side, request, share));
-    std::optional<Burner> burner;
+    std::unique_ptr<Burner> burner;
     const auto disturb = [&](std::size_t side) {
       const bool wanted = side == kDisturbedPair.candidate && sample.round % kDisturbedOneIn == 0;
       if (!wanted) return burner.reset();
-      burner.emplace(request.cpus.empty() ? std::nullopt : std::optional(request.cpus.front()));
+      burner = std::make_unique<Burner>(request.cpus.empty() ? std::nullopt
+                                                             : std::optional(request.cpus.front()));
     };
     double seconds = 0;
     if (options_.turns) {

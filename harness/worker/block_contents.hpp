@@ -35,7 +35,7 @@ inline void fill(void* block, std::size_t size, std::uint64_t id) {
   for (; i + kLot <= count; i += kLot, base += kLot * kStep) {
     for (std::size_t j = 0; j < kLot; ++j) words[i + j] = base + kSteps[j];
   }
-  for (; i < count; ++i, base += kStep) words[i] = base;
+  for (std::size_t left = count % kLot; left != 0; --left, ++i, base += kStep) words[i] = base;
   std::memcpy(static_cast<char*>(block) + i * sizeof base, &base, size % sizeof base);
 }
 
