@@ -98,6 +98,8 @@ struct Exhaustion {
   SpinBarrier barrier;
   std::optional<AddressLimit> limit;
   std::atomic<std::size_t> got{0};
+  std::atomic<unsigned> had_some{0};
+  std::atomic<unsigned> had_again{0};
 };
 
 // Blocks of 16 KiB to 256 KiB by the lane's function until null; three nulls, since another lane
@@ -149,18 +151,32 @@ void run_threads(CheckRun& run) {
     exhaust(run, shared, lane, function, hoard);
     shared.barrier.arrive_and_wait();
     hoard.verify(lane, shared.heap);
-    // Still under the limit, a thread gets once more what it had. Not any size, and not for one
-    // that had nothing: heaps may keep freed memory for its size and for its thread.
+    // Still under the limit, threads get once more what they had. Not any size, and not those that
+    // had nothing: heaps may keep freed memory for its size and for its thread. And not each of
+    // them: what one thread freed may be a little too small to be aligned anew (jemalloc's large
+    // blocks), or go to a neighbour in the same arena.
     const bool had_any = hoard.count() != 0;
     const std::size_t had = had_any ? hoard.last().size : 0;
     shared.barrier.arrive_and_wait();
     hoard.release(lane, shared.heap);
     shared.heap.release(lane, first);
     shared.barrier.arrive_and_wait();
-    for (int i = 0; i < 8 && had_any; ++i) again(shared, lane, function, had);
+    if (had_any) {
+      shared.had_some.fetch_add(1, std::memory_order_relaxed);
+      Block block = shared.heap.allocate(lane, function, had);
+      if (block) shared.had_again.fetch_add(1, std::memory_order_relaxed);
+      shared.heap.release(lane, block);
+    }
     shared.barrier.arrive_and_wait();
-    if (lane.index == 0) shared.limit.reset();
+    if (lane.index == 0) {
+      shared.limit.reset();
+      if (2 * shared.had_again.load() < shared.had_some.load()) {
+        lane.unsafe("everything was freed, and of %u threads only %u get once more what they had",
+                    shared.had_some.load(), shared.had_again.load());
+      }
+    }
     shared.barrier.arrive_and_wait();
+    // Without the limit, any thread gets any size.
     for (int i = 0; i < 8; ++i) {
       again(shared, lane, function, 1 + lane.random.below(300'000));
     }
