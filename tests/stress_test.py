@@ -225,7 +225,9 @@ class StressTest(FolderTest):
     def test_an_interrupted_run_keeps_its_rows(self) -> None:
         running = subprocess.Popen(
             [DRIVER, "stress", "--allocator", "glibc", "--seconds", "200", "--out", self.out],
-            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # What a shell starts with & is born deaf to it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         csv = self.out / "stress.csv"
         while not csv.exists() or csv.read_text().count("\n") < 3:
             self.assertIsNone(running.poll())
