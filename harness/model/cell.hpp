@@ -53,8 +53,7 @@ struct Block {
 
   // Of a run of that many rounds.
   unsigned rounds_of(unsigned run_rounds) const {
-    const unsigned rounds =
-        most_rounds == 0 || run_rounds < most_rounds ? run_rounds : most_rounds;
+    const unsigned rounds = most_rounds == 0 || run_rounds < most_rounds ? run_rounds : most_rounds;
     return (rounds + every - 1) / every;
   }
 };

@@ -35,10 +35,10 @@
 #include "harness/worker/workload.hpp"
 #include "suites/common/posix_thread.hpp"
 #include "suites/common/stack_kinds.hpp"
+#include "suites/common/stack_range.hpp"
 #include "suites/stack/node_list.hpp"
 #include "suites/stack/nodes.hpp"
 #include "suites/stack/stack_clash.hpp"
-#include "suites/common/stack_range.hpp"
 
 namespace stackheap {
 namespace {
