@@ -49,7 +49,7 @@ std::string novelty(const StressOptions& options, const PlannedCheck& planned,
                     const CheckResult& result) {
   std::string all;
   for (const CheckNote& deviation : result.deviations) {
-    const std::string one =
+    std::string one =
         planned.allocator == nullptr
             ? "new"
             : novelty_of(*planned.allocator, options.identities.at(planned.allocator->name),

@@ -28,7 +28,7 @@ inline std::size_t draw_size(Random& random, std::size_t most) {
       size += size / 8 * random.below(8);
       break;
     case 2:
-      size = 16 * (1 + random.below(limit / 16 + 1));
+      size = 16 * (std::size_t{1} + random.below(limit / 16 + 1));
       break;
     default:
       size = 1 + random.below(limit);

@@ -159,7 +159,7 @@ void run_late(CheckRun& run) {
   VerifiedHeap heap(run);
   pthread_key_t keys[kKeys];
   for (pthread_key_t& key : keys) STACKHEAP_CHECK(pthread_key_create(&key, on_key) == 0);
-  MappedArray<Late> lates(kKeys * run.threads());
+  MappedArray<Late> lates(std::size_t{kKeys} * run.threads());
   run.lanes([&](CheckLane& lane) {
     for (int round = 0; round < 100; ++round) {
       lane.operation();
