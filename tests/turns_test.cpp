@@ -87,7 +87,8 @@ TEST(Turns, WithoutARingNothingWaits) {
   Turns turns(TurnPlace{});
   EXPECT_FALSE(turns.active());
   turns.acquire();
-  turns.acquire_together(Lane{}, 1);
+  const auto lane = std::make_unique<Lane>();
+  turns.acquire_together(*lane, 1);
   turns.release();
 }
 
