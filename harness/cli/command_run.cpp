@@ -67,6 +67,7 @@ ExitCode measure(const CommonOptions& common, const RunCommandOptions& options,
   run.options.parameters = parse_parameters(options.parameters);
   run.options.threads = parse_threads(options.threads, run.topology);
   run.options.pinning = parse_pinning(options.pin);
+  run.options.turns = options.turns;
   const std::uint64_t available = run.options.available_memory_bytes;
   // A few bytes more or less than then must not make it another plan.
   if (resumption != nullptr) {

@@ -41,6 +41,7 @@ struct RunCommandOptions {
   std::string format = "text";          // of what is printed at the end
   std::string baseline;
   std::string seed;         // empty: from the clock
+  bool turns = false;
   std::string pin;          // empty: spread where threads <= CPUs, else none
   std::string calibration;  // a folder; empty: results/calibration
   std::string label;

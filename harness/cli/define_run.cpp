@@ -20,6 +20,9 @@ void add_run_options(CLI::App& run, RunCommandOptions& o) {
                  "pin threads to CPUs: none, compact (a core's siblings first) or spread (distinct "
                  "cores first); else spread while threads <= CPUs")
       ->type_name("none|compact|spread");
+  run.add_flag("--turns", o.turns,
+               "cells of a block with as many threads are alive together and take turns, window by "
+               "window: differences show in much less time");
   run.add_flag("--dry-run", o.dry_run, "print the cells and the expected time, run nothing");
   run.add_option(
          "--resume", o.resume,

@@ -80,6 +80,7 @@ std::vector<std::string> words_of(const RunCommandOptions& options) {
   for (const auto& [name, assignment] : options.allocator_environment) {
     words.insert(words.end(), {"--allocator-env", name, assignment});
   }
+  if (options.turns) words.emplace_back("--turns");
   return words;
 }
 

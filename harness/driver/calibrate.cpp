@@ -241,14 +241,13 @@ class Sessions {
       for (const std::size_t side : sides) {
         if (!burner) disturb(side);
       }
-      std::vector<Execution> executions = sampler_.run_together(placed, kDeadlineSeconds);
+      const std::vector<Execution> executions = sampler_.run_together(placed, kDeadlineSeconds);
       // Where one failed, the others were ended with it.
       report_.interrupted =
           std::all_of(executions.begin(), executions.end(),
                       [](const Execution& execution) { return execution.interrupted; });
       for (std::size_t i = 0; i < sides.size(); ++i) {
         if (executions[i].interrupted) continue;
-        executions[i].seconds /= static_cast<double>(executions.size());
         seconds += append(sides[i], executions[i], request, share, sample);
       }
       return seconds;

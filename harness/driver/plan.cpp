@@ -57,6 +57,7 @@ class Planner {
       : options_(options), topology_(topology) {}
 
   void add(const WorkloadInfo& info) {
+    infos_[info.name] = &info;
     for (const Tier& tier : tiers_for(info, options_)) {
       for (const auto& value : values_of(info, tier, options_)) {
         for (const VariantInfo& variant : info.variants) {
@@ -80,11 +81,38 @@ class Planner {
   }
 
   Plan take() {
-    for (Block& block : plan_.blocks) add_controls(block);
+    for (Block& block : plan_.blocks) {
+      if (options_.turns) choose_turns(block);
+      add_controls(block);
+    }
     return std::move(plan_);
   }
 
  private:
+  void choose_turns(Block& block) const {
+    const WorkloadInfo& info = *infos_.at(block.workload);
+    if (info.shape != Shape::kWindowed) return;
+    std::map<unsigned, double> live;  // by threads: bytes of all their cells, and of a twin
+    const auto may = [](const PlannedCell& planned) {
+      return planned.skip_status.empty() && !planned.oversubscribed;
+    };
+    for (const PlannedCell& planned : block.cells) {
+      if (!may(planned)) continue;
+      double& sum = live[planned.cell.threads];
+      const double own =
+          info.live_bytes.at(planned.cell.threads, planned.cell.parameter.value_or(0));
+      sum += sum == 0 ? 2 * own : own;
+    }
+    for (PlannedCell& planned : block.cells) {
+      planned.turns = may(planned) && (options_.available_memory_bytes == 0 ||
+                                       live[planned.cell.threads] <= usable_bytes());
+    }
+  }
+
+  double usable_bytes() const {
+    return kMemoryPart * static_cast<double>(options_.available_memory_bytes);
+  }
+
   // Only where times are compared. The twin is drawn from what can run.
   void add_controls(Block& block) const {
     if (options_.profile == Profile::kSmoke || block.most_rounds != 0) return;
@@ -93,7 +121,9 @@ class Planner {
       if (block.cells[i].skip_status.empty()) runnable.push_back(i);
     }
     if (runnable.size() < 2) return;
-    block.lead = true;
+    // Where all take turns none of them is first.
+    block.lead = std::any_of(runnable.begin(), runnable.end(),
+                             [&](std::size_t i) { return !block.cells[i].turns; });
     if (options_.rounds < kFewestTwinRounds) return;
     Random random(derive_seed(options_.seed ^ stable_hash(block.name), kTwinStream));
     block.twin = runnable[random.below(static_cast<std::uint32_t>(runnable.size()))];
@@ -145,6 +175,7 @@ class Planner {
   const PlanOptions& options_;
   const Topology& topology_;
   Plan plan_;
+  std::map<std::string, const WorkloadInfo*> infos_;
   std::map<std::string, std::size_t> blocks_;
   std::set<Cell> seen_;
 };
@@ -255,7 +286,7 @@ std::string Plan::hash() const {
     text += block.name + (block.lead ? " l\n" : "\n");
     for (const PlannedCell& planned : block.cells) {
       text += planned.cell.label("") + ' ' + planned.skip_status + (planned.pinned ? " p" : "") +
-              (planned.oversubscribed ? " o\n" : "\n");
+              (planned.turns ? " t" : "") + (planned.oversubscribed ? " o\n" : "\n");
     }
   }
   return fmt::format("{:016x}", stable_hash(text));

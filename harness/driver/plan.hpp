@@ -31,6 +31,9 @@ struct PlanOptions {
   std::uint64_t available_memory_bytes = 0;  // 0: unknown
   // The user said how many rounds, so all workloads have them; else their most_rounds holds.
   bool exact_rounds = false;
+  // Cells of a block with the same number of threads, no more than CPUs, are alive together and
+  // take turns window by window; windowed workloads only, and only what fits into memory together.
+  bool turns = false;
   unsigned rounds = 12;  // planned; too few for an interval means no twins
   std::uint64_t seed = 1;
 };

@@ -9,6 +9,7 @@
 #include "harness/base/error.hpp"
 #include "harness/base/text.hpp"
 #include "harness/driver/round_order.hpp"
+#include "harness/driver/turn_groups.hpp"
 #include "harness/driver/window_choice.hpp"
 
 namespace stackheap {
@@ -123,22 +124,46 @@ class Run {
   }
 
   void run_block(const Block& block, const std::vector<std::size_t>& order, unsigned round) {
-    const auto cell_at = [&](std::size_t index) -> const PlannedCell& {
-      return block.cells[index == block.cells.size() ? *block.twin : index];
-    };
     unsigned position = 0;
     const auto first = std::find_if(order.begin(), order.end(), [&](std::size_t index) {
-      return cell_at(index).skip_status.empty();
+      return cell_of(block, index).skip_status.empty();
     });
     if (block.lead && first != order.end() && last_block_ != block.name) {
-      run_cell(block, cell_at(*first), round, position++, SampleKind::kLead);
+      run_cell(block, cell_of(block, *first), round, position++, SampleKind::kLead);
     }
-    for (const std::size_t index : order) {
+    for (const std::vector<std::size_t>& group : turn_groups(block, order)) {
       if (must_stop()) return;
-      const bool is_twin = index == block.cells.size();
-      run_cell(block, cell_at(index), round, position++,
-               is_twin ? SampleKind::kTwin : SampleKind::kTimed);
+      run_group(block, group, round, position);
     }
+  }
+
+  static SampleKind kind_of(const Block& block, std::size_t index) {
+    return index == block.cells.size() ? SampleKind::kTwin : SampleKind::kTimed;
+  }
+
+  // One cell by itself, or several that take turns.
+  void run_group(const Block& block, const std::vector<std::size_t>& group, unsigned round,
+                 unsigned& position) {
+    if (group.size() == 1) {
+      const std::size_t index = group.front();
+      return run_cell(block, cell_of(block, index), round, position++, kind_of(block, index));
+    }
+    std::vector<Pending> pending;
+    for (const std::size_t index : group) {
+      const PlannedCell& planned = cell_of(block, index);
+      Pending one{&planned, sample_of(block, planned, round, position++, kind_of(block, index)),
+                  request_for(block, planned, round)};
+      one.sample.seed = one.request.seed;
+      last_block_ = block.name;
+      if (auto done = replay_.take(one.sample)) {
+        one.sample.index = next_index_++;
+        one.sample.result = *std::move(done);
+        count(block, one.sample, planned.expected_seconds);
+      } else {
+        pending.push_back(std::move(one));
+      }
+    }
+    if (!pending.empty()) execute_in_turns(block, std::move(pending));
   }
 
   void run_instrumented() {
@@ -186,7 +211,12 @@ class Run {
       if (report_.interrupted) return;
       journal_.append_pilots(block.name, pilots);
     }
-    report_.work[block.name] = work_from_pilots(pilots);
+    report_.work[block.name] = work_from_pilots(pilots, takes_turns(block) ? kInTurns : kApart);
+  }
+
+  static bool takes_turns(const Block& block) {
+    return std::any_of(block.cells.begin(), block.cells.end(),
+                       [](const PlannedCell& planned) { return planned.turns; });
   }
 
   std::vector<PilotResult> run_pilots(const Block& block) {
@@ -216,8 +246,8 @@ class Run {
     return pilots;
   }
 
-  void run_cell(const Block& block, const PlannedCell& planned, unsigned round, unsigned position,
-                SampleKind kind) {
+  static Sample sample_of(const Block& block, const PlannedCell& planned, unsigned round,
+                          unsigned position, SampleKind kind) {
     Sample sample;
     sample.kind = kind;
     sample.round = round;
@@ -226,6 +256,12 @@ class Run {
     sample.cell = planned.cell;
     sample.pinned = planned.pinned;
     sample.oversubscribed = planned.oversubscribed;
+    return sample;
+  }
+
+  void run_cell(const Block& block, const PlannedCell& planned, unsigned round, unsigned position,
+                SampleKind kind) {
+    Sample sample = sample_of(block, planned, round, position, kind);
     if (!planned.skip_status.empty()) {
       // Told once; it would be the same in every round.
       if (round == 0) tell_skipped(planned, sample);
@@ -258,14 +294,19 @@ class Run {
     journal_.append(sample);
   }
 
+  void choose(const Block& block, const PlannedCell& planned, SampleKind kind,
+              CellRequest& request) const {
+    const auto work = report_.work.find(block.name);
+    choose_windows(kind, options_.profile, planned,
+                   work == report_.work.end() ? nullptr : &work->second, request);
+    request.instrumented = kind == SampleKind::kInstrumented;
+  }
+
   // Runs it and journals it; false where it was interrupted.
   bool execute(const Block& block, const PlannedCell& planned, CellRequest request,
                Sample& sample) {
     announce(planned.cell.label(options_.parameter_names.at(planned.cell.workload)), sample.round);
-    const auto work = report_.work.find(block.name);
-    choose_windows(sample.kind, options_.profile, planned,
-                   work == report_.work.end() ? nullptr : &work->second, request);
-    request.instrumented = sample.kind == SampleKind::kInstrumented;
+    choose(block, planned, sample.kind, request);
     const bool timeline = block.timeline && sample.kind == SampleKind::kTimed;
     Execution execution =
         sampler_.run(request, planned.cell.allocator, deadline_of(planned), timeline);
@@ -273,6 +314,45 @@ class Run {
       report_.interrupted = true;
       return false;
     }
+    record(execution, sample);
+    return true;
+  }
+
+  // A sample that is to run with others.
+  struct Pending {
+    const PlannedCell* planned;
+    Sample sample;
+    CellRequest request;
+  };
+
+  void execute_in_turns(const Block& block, std::vector<Pending> pending) {
+    announce(fmt::format("{}: {} in turns", block.name, pending.size()),
+             pending.front().sample.round);
+    std::vector<PlacedRequest> placed;
+    double deadline = 0;
+    for (Pending& one : pending) {
+      choose(block, *one.planned, one.sample.kind, one.request);
+      placed.push_back({one.request, one.planned->cell.allocator});
+      deadline = std::max(deadline, deadline_of(*one.planned));
+    }
+    std::vector<Execution> executions = sampler_.run_together(placed, deadline);
+    report_.interrupted =
+        std::all_of(executions.begin(), executions.end(),
+                    [](const Execution& execution) { return execution.interrupted; });
+    if (report_.interrupted) return;
+    for (std::size_t i = 0; i < pending.size(); ++i) {
+      Pending& one = pending[i];
+      if (!executions[i].interrupted) {
+        record(executions[i], one.sample);
+      } else if (!execute(block, *one.planned, one.request, one.sample)) {
+        // Another's failure had ended it, so it ran by itself.
+        return;
+      }
+      count(block, one.sample, one.planned->expected_seconds);
+    }
+  }
+
+  void record(Execution& execution, Sample& sample) {
     sample.index = next_index_++;
     sample.result = execution.result;
     if (sample.result.status == Status::kOk && execution.in_worker) {
@@ -281,7 +361,6 @@ class Run {
     sample.timeline = std::move(execution.timeline);
     if (sample.result.status != Status::kOk) write_log(sample, execution);
     journal_.append(sample);
-    return true;
   }
 
   void count(const Block& block, const Sample& sample, double expected_seconds) {

@@ -92,7 +92,7 @@ void read_plan(const JsonPlace& plan, RunFacts& facts) {
 
 void read_options(const JsonPlace& options, RunFacts& facts) {
   options.require_keys({"workload", "variant", "allocator", "baseline", "parameter", "threads",
-                        "rounds", "margin", "alpha", "precision", "budget_seconds", "pin", "seed"},
+                        "rounds", "margin", "alpha", "precision", "budget_seconds", "pin", "turns", "seed"},
                        {"words"});
   const JsonPlace margin = options.at("margin");
   const JsonPlace alpha = options.at("alpha");
@@ -103,6 +103,7 @@ void read_options(const JsonPlace& options, RunFacts& facts) {
   facts.adaptive = !options.at("budget_seconds").is_null();
   facts.baseline_allocator = options.at("baseline").text();
   facts.identity["pinning"] = options.at("pin").text();
+  facts.identity["turns"] = options.at("turns").boolean() ? "yes" : "no";
   if (options.has("words")) facts.words = texts_of(options.at("words"));
 }
 

@@ -91,6 +91,7 @@ Json options_to_json(const RunDescription& run) {
           {"precision", run.precision ? Json(*run.precision) : Json(nullptr)},
           {"budget_seconds", run.budget_seconds ? Json(*run.budget_seconds) : Json(nullptr)},
           {"pin", run.pinning},
+          {"turns", run.options.turns},
           {"seed", run.seed},
           {"words", run.words}};
 }

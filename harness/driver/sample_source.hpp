@@ -14,7 +14,7 @@ namespace stackheap {
 struct Execution {
   WorkerResult result;
   std::vector<TimelinePoint> timeline;  // where it was asked for and the result is ok
-  double seconds = 0;                   // from fork to the end of the last descendant
+  double seconds = 0;  // from fork to the end of the last descendant; of several together, its part
   bool interrupted = false;
   bool in_worker = true;  // so in one of the worker's layouts
   std::string command;    // for a person to repeat it

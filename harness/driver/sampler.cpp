@@ -158,9 +158,9 @@ Sampler::Start Sampler::prepare(CellRequest request, const std::string& allocato
 }
 
 Execution Sampler::judge(const Start& start, const ProcessOutcome& outcome,
-                         const MachineCounters& noise) {
+                         const MachineCounters& noise, std::size_t together) {
   Execution execution;
-  execution.seconds = outcome.seconds;
+  execution.seconds = outcome.seconds / static_cast<double>(together);
   execution.log = outcome.log;
   execution.command =
       repeat_command(options_.worker, start.allocator, start.preload, start.request);
@@ -169,7 +169,7 @@ Execution Sampler::judge(const Start& start, const ProcessOutcome& outcome,
   const auto failure = judge_.failure(outcome, start.process.deadline_seconds);
   execution.result = failure ? *failure : parse_result(outcome);
   if (execution.result.status == Status::kOk) {
-    add_machine_metrics(noise, outcome.seconds, execution.result);
+    add_machine_metrics(noise, execution.seconds, execution.result);
   }
   return execution;
 }
@@ -185,7 +185,7 @@ Execution Sampler::run(CellRequest request, const std::string& allocator_name,
   if (timeline) hooks.on_tick = [&watch](pid_t worker) { watch.tick(worker); };
   const ProcessOutcome outcome = supervise(start.process, hooks);
   const MachineCounters noise = difference(before, read_machine_counters());
-  Execution execution = judge(start, outcome, noise);
+  Execution execution = judge(start, outcome, noise, 1);
   if (timeline && execution.result.status == Status::kOk) {
     execution.timeline = watch.timeline(execution.result.phases);
   }
@@ -212,7 +212,7 @@ std::vector<Execution> Sampler::run_together(std::span<const PlacedRequest> cell
   const MachineCounters noise = difference(before, read_machine_counters());
   std::vector<Execution> executions;
   for (std::size_t i = 0; i < starts.size(); ++i) {
-    executions.push_back(judge(starts[i], outcomes[i], noise));
+    executions.push_back(judge(starts[i], outcomes[i], noise, starts.size()));
   }
   return executions;
 }

@@ -45,7 +45,9 @@ class Sampler : public SampleSource {
     ProcessRequest process;
   };
   Start prepare(CellRequest request, const std::string& allocator_name, double deadline_seconds);
-  Execution judge(const Start& start, const ProcessOutcome& outcome, const MachineCounters& noise);
+  // `together`: processes that were alive with it, itself among them; they share its time.
+  Execution judge(const Start& start, const ProcessOutcome& outcome, const MachineCounters& noise,
+                  std::size_t together);
   std::vector<std::string> environment_for(const Allocator* allocator, const std::string& preload);
 
   SamplerOptions options_;

@@ -13,7 +13,7 @@ struct Speeds {
 
 }  // namespace
 
-BlockWork work_from_pilots(std::span<const PilotResult> pilots) {
+BlockWork work_from_pilots(std::span<const PilotResult> pilots, const WorkRule& rule) {
   std::map<bool, double> slowest_of_block;
   std::map<std::pair<std::string, bool>, Speeds> variants;
   for (const PilotResult& pilot : pilots) {
@@ -27,9 +27,10 @@ BlockWork work_from_pilots(std::span<const PilotResult> pilots) {
   }
   BlockWork work;
   for (const auto& [key, speeds] : variants) {
-    double share = std::max(1.0, std::floor(kSlowWindowNs / slowest_of_block[key.second]));
-    while (share * speeds.fastest < kFastWindowNs &&
-           2 * share * speeds.slowest <= kLongestWindowNs) {
+    const WorkRule& own = key.second ? kApart : rule;
+    double share = std::max(1.0, std::floor(own.slow_window_ns / slowest_of_block[key.second]));
+    while (share * speeds.fastest < own.fast_window_ns &&
+           2 * share * speeds.slowest <= own.longest_window_ns) {
       share *= 2;
     }
     work.shares[key] = static_cast<std::uint64_t>(share);
@@ -40,8 +41,9 @@ BlockWork work_from_pilots(std::span<const PilotResult> pilots) {
       continue;
     }
     const double window_ns = static_cast<double>(share->second) * pilot.window_ns_per_share;
-    work.windows[pilot.cell] = static_cast<unsigned>(std::clamp(
-        std::ceil(kMeasuredNs / window_ns), double{kFewestWindows}, double{kMostWindows}));
+    work.windows[pilot.cell] =
+        static_cast<unsigned>(std::clamp(std::ceil(rule.measured_ns / window_ns),
+                                         double(rule.fewest_windows), double(rule.most_windows)));
   }
   return work;
 }

@@ -20,17 +20,18 @@ struct PilotResult {
   double window_ns_per_share = 0;  // a window's time / the share of one lane
 };
 
-// Windows take about this in the block's slowest cell ...
-inline constexpr double kSlowWindowNs = 8e6;
-// ... at least this in every variant's fastest cell, where that does not make ...
-inline constexpr double kFastWindowNs = 1e6;
-// ... the variant's slowest cell take longer than this.
-inline constexpr double kLongestWindowNs = 40e6;
-
-// A sample has as many windows as fill this, within the bounds.
-inline constexpr double kMeasuredNs = 55e6;
-inline constexpr unsigned kFewestWindows = 10;
-inline constexpr unsigned kMostWindows = 60;
+struct WorkRule {
+  double slow_window_ns;     // windows take about this in the block's slowest cell ...
+  double fast_window_ns;     // ... at least this in every variant's fastest cell, where that does
+  double longest_window_ns;  // ... not make the variant's slowest cell take longer than this.
+  double measured_ns;        // A sample has as many windows as fill this, within the bounds.
+  unsigned fewest_windows;
+  unsigned most_windows;
+};
+inline constexpr WorkRule kApart{8e6, 1e6, 40e6, 55e6, 10, 60};
+// Of processes that take turns: the shorter the window, the more alike are the moments that are
+// compared (driver/calibrate.cpp has figures).
+inline constexpr WorkRule kInTurns{1e6, 2e5, 4e6, 30e6, 30, 150};
 
 struct BlockWork {
   // {variant, oversubscribed} -> operations of one lane in one window.
@@ -39,6 +40,7 @@ struct BlockWork {
   std::map<Cell, unsigned> windows;
 };
 
-BlockWork work_from_pilots(std::span<const PilotResult> pilots);
+// `rule` is that of the cells with as many CPUs as threads; the others never take turns.
+BlockWork work_from_pilots(std::span<const PilotResult> pilots, const WorkRule& rule = kApart);
 
 }  // namespace stackheap

@@ -12,7 +12,8 @@ struct Windows {
   unsigned warm_up_minimum;
   unsigned warm_up_maximum;
 };
-constexpr Windows kNormalWindows{kFewestWindows, 3, 10};
+constexpr Windows kNormalWindows{kApart.fewest_windows, 3, 10};
+constexpr Windows kTurnWindows{kInTurns.fewest_windows, 10, 30};
 constexpr Windows kOversubscribedWindows{4, 1, 3};
 constexpr Windows kSmokeWindows{3, 1, 1};
 constexpr Windows kPilotWindows{3, 0, 0};
@@ -32,6 +33,7 @@ void choose_usual(Profile profile, const PlannedCell& planned, const BlockWork* 
   const bool is_smoke = profile == Profile::kSmoke;
   apply(is_smoke                 ? kSmokeWindows
         : planned.oversubscribed ? kOversubscribedWindows
+        : planned.turns          ? kTurnWindows
                                  : kNormalWindows,
         request);
   if (is_smoke) request.pilot_target_ns = kSmokePilotTargetNs;

@@ -4,13 +4,17 @@
 
 #include <cerrno>
 
+#include "harness/base/clock.hpp"
+
 namespace stackheap {
 
 void Turns::acquire() {
   if (!active() || held_) return;
+  const std::uint64_t begin = monotonic_ns();
   char turn = 0;
   while (::recv(place_.in, &turn, 1, 0) < 0 && errno == EINTR) {
   }
+  waited_ns_ += monotonic_ns() - begin;
   held_ = true;
 }
 

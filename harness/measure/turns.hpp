@@ -24,6 +24,8 @@ class Turns {
   explicit Turns(TurnPlace place) : place_(place) {}
 
   bool active() const { return place_.in >= 0; }
+  // Spent in acquire() so far; to be read in turn.
+  std::uint64_t waited_ns() const { return waited_ns_; }
 
   // By one thread: sleeps until the turn is here. A ring that has ended lets everybody run: its
   // samples are no longer used.
@@ -38,6 +40,7 @@ class Turns {
  private:
   TurnPlace place_;
   bool held_ = false;
+  std::uint64_t waited_ns_ = 0;
   alignas(2 * kCacheLine) std::atomic<std::uint64_t> number_{0};
 };
 

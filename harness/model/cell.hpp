@@ -28,6 +28,7 @@ struct PlannedCell {
   bool oversubscribed =
       false;  // more threads than CPUs: its times say how it copes, not how it scales
   bool pinned = false;
+  bool turns = false;  // is alive with the block's cells of as many threads, and takes turns
   // Not empty: it is not run; its row gets this status' text and detail.
   std::string skip_status;
   std::string skip_detail;

@@ -23,6 +23,11 @@ WindowPlan plan_of(const CellRequest& request) {
           .turns = turns_of_process()};
 }
 
+std::uint64_t waited_ns() {
+  const Turns* turns = turns_of_process();
+  return turns == nullptr ? 0 : turns->waited_ns();
+}
+
 // Each lane's thread opens a descriptor per event, and 256 of them pass the usual limit of 1,024.
 void allow_many_descriptors() {
   rlimit limit{};
@@ -140,7 +145,7 @@ CellRun::CellRun(const RegisteredWorkload& workload, const CellRequest& request)
         [&] { latency_.emplace(lanes_.span(), workload.info.timed_operations); });
   }
   if (request.instrumented) allow_many_descriptors();
-  started_ns_ = monotonic_ns();
+  started_ns_ = monotonic_ns() - waited_ns();
   measurement_.baseline_memory = read_resident_memory();
   with_status_of_exceptions([&] {
     object_ = workload.factory({.workload = request_.workload,
@@ -185,7 +190,7 @@ void CellRun::conclude(const LaneThread& thread) {
   if (thread.lane().index == 0) {
     object_->finish();
     object_.reset();
-    ended_ns_ = monotonic_ns();
+    ended_ns_ = monotonic_ns() - waited_ns();
   }
 }
 
@@ -212,7 +217,7 @@ void CellRun::run_script() {
     measurement_.peak_live_bytes = script.peak_live();
     object_->finish();
     object_.reset();
-    ended_ns_ = monotonic_ns();
+    ended_ns_ = monotonic_ns() - waited_ns();
   });
 }
 
@@ -247,6 +252,7 @@ WorkerResult CellRun::result() const {
                   [](const MetricValue& metric) { return metric.name.rfind("ns_per_op", 0) != 0; });
   }
   if (latency_) result.latency = latency_->report(latency);
+  // Without what it slept while others had the turn.
   result.metrics.push_back(
       {"worker_seconds",
        fmt::format("{:.6f}", static_cast<double>(ended_ns_ - started_ns_) * 1e-9)});
