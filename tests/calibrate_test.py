@@ -113,6 +113,17 @@ class Sessions(FolderTest):
         self.assertIn("was begun on another machine", done.stderr)
         self.assertEqual(len(self.samples()), before)
 
+    def test_sides_that_take_turns_and_sides_apart_are_two_calibrations(self) -> None:
+        self.assertEqual(self.calibrate("--budget", "1s", "--turns").returncode, 0)
+        self.assertTrue(json.loads((self.out / "calibration.json").read_text())["turns"])
+        before = len(self.samples())
+        done = self.calibrate("--budget", "1s")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("was begun with --turns", done.stderr)
+        self.assertEqual(len(self.samples()), before)
+        self.assertEqual(self.calibrate("--evaluate").returncode, 0)
+        self.assertTrue(json.loads((self.out / "calibration.json").read_text())["turns"])
+
     def test_samples_that_were_edited_are_refused_by_line(self) -> None:
         self.assertEqual(self.calibrate("--budget", "1s").returncode, 0)
         path = self.out / "calibration_samples.csv"
@@ -151,7 +162,7 @@ class RunOfACalibratedMachine(FolderTest):
         folder.mkdir()
         (folder / "calibration.json").write_text(json.dumps(
             {"version": 1, "machine": machine, "when": "2026-01-31T00:00:00Z", "sessions": 20,
-             "layout_spread": 0.05, "between_runs": None, "window_summary": "median"}))
+             "turns": False, "layout_spread": 0.05, "between_runs": None, "window_summary": "median"}))
         return folder
 
     def test_intervals_of_times_are_widened_by_what_layouts_differ_by(self) -> None:

@@ -39,7 +39,7 @@ class CompareTest(FolderTest):
         calibration = {"version": 1, "machine": machine, "when": "2026-01-31T00:00:00Z",
                        "sessions": 20, "layout_spread": 0.001,
                        "between_runs": {"deviation": 0.004, "sessions": 20},
-                       "window_summary": "ns_per_op"} | facts
+                       "turns": False, "window_summary": "ns_per_op"} | facts
         (folder / "calibration.json").write_text(json.dumps(calibration))
         return folder
 

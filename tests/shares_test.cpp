@@ -27,7 +27,7 @@ TEST(SharesTest, AMuchFasterVariantDoesAPowerOfTwoTimesAsMuch) {
 TEST(SharesTest, AFastCellBesideASlowOneOfTheSameVariantDoesNotMakeItTakeForever) {
   const PilotResult pilots[] = {pilot("malloc", "glibc", 1), pilot("malloc", "scudo", 700'000)};
   const auto shares = work_from_pilots(pilots).shares;
-  EXPECT_LE(static_cast<double>(shares.at({"malloc", false})) * 700'000, kLongestWindowNs);
+  EXPECT_LE(static_cast<double>(shares.at({"malloc", false})) * 700'000, kApart.longest_window_ns);
 }
 
 TEST(SharesTest, OversubscribedCellsGetTheirOwnNumber) {

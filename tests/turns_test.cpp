@@ -53,7 +53,8 @@ TEST(Turns, WindowsOfAPlaceAreItsOwnAndGoRoundInOrder) {
   std::atomic<unsigned> trespasses{0};
   std::vector<std::size_t> order;  // written in turn only
   std::vector<std::unique_ptr<Turns>> turns;
-  std::array<std::atomic<std::uint64_t>, kPlaces> arrived{};
+  std::array<std::atomic<std::uint64_t>, kPlaces> left{};
+  std::array<std::atomic<std::uint64_t>, kPlaces> closed{};
   for (std::size_t i = 0; i < kPlaces; ++i) turns.push_back(std::make_unique<Turns>(ring.place(i)));
   std::vector<std::thread> threads;
   for (std::size_t place = 0; place < kPlaces; ++place) {
@@ -69,9 +70,12 @@ TEST(Turns, WindowsOfAPlaceAreItsOwnAndGoRoundInOrder) {
           }
           if (index == 0) order.push_back(place);
           --inside[place];
-          // The last lane of the window ends the turn.
-          if (arrived[place].fetch_add(1) + 1 == number * kLanes) turns[place]->release();
-          while (arrived[place] < number * kLanes) std::this_thread::yield();
+          // The last lane of the window ends the turn before any may ask for the next.
+          if (left[place].fetch_add(1) + 1 == number * kLanes) {
+            turns[place]->release();
+            closed[place] = number;
+          }
+          while (closed[place] < number) std::this_thread::yield();
         }
       });
     }
@@ -136,31 +140,54 @@ TEST(SuperviseAll, WhereOneFailsTheOthersAreEnded) {
   EXPECT_EQ(outcomes[2].end, ProcessEnd::kInterrupted);
 }
 
+TEST(SuperviseAll, WhereAKeeperIsKilledTheOthersAreEnded) {
+  const std::array requests{shell("exec sleep 50"), shell("kill -KILL $PPID; exec sleep 50")};
+  std::vector<std::size_t> ended;
+  const auto outcomes = supervise_all(
+      requests, {.on_tick = {}, .on_end = [&](std::size_t child) { ended.push_back(child); }});
+  EXPECT_EQ(outcomes[0].end, ProcessEnd::kInterrupted);
+  EXPECT_EQ(outcomes[1].end, ProcessEnd::kSignalled);
+  EXPECT_EQ(ended, (std::vector<std::size_t>{1, 0}));
+}
+
+// Takes its turn by reading a byte and hands it on by writing one.
+ProcessRequest taker(int times) {
+  ProcessRequest request;
+  request.arguments = {"/usr/bin/python3", "-c",
+                       "import os, sys\n"
+                       "inward, outward = map(int, sys.argv[2].split(','))\n"
+                       "for i in range(" +
+                           std::to_string(times) +
+                           "):\n"
+                           "    assert os.read(inward, 1)\n"
+                           "    os.write(1, f'{i} '.encode())\n"
+                           "    os.write(outward, b'1')\n"};
+  request.wants_result = false;
+  request.environment = {"PATH=/usr/bin:/bin"};
+  request.deadline_seconds = 60;
+  return request;
+}
+
 TEST(TurnRing, GivesEachProcessItsPlaceByNumber) {
   TurnRing ring(2);
-  // They take their turn by reading a byte and hand it on by writing one.
-  const auto taker = [] {
-    ProcessRequest request;
-    request.arguments = {"/usr/bin/python3", "-c",
-                         "import os, sys\n"
-                         "inward, outward = map(int, sys.argv[2].split(','))\n"
-                         "for i in range(3):\n"
-                         "    assert os.read(inward, 1)\n"
-                         "    os.write(1, f'{sys.argv[3]}{i} '.encode())\n"
-                         "    os.write(outward, b'1')\n"};
-    request.wants_result = false;
-    request.environment = {"PATH=/usr/bin:/bin"};
-    return request;
-  };
-  std::array requests{taker(), taker()};
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    ring.join(i, requests[i]);
-    requests[i].arguments.push_back(i == 0 ? "a" : "b");
-  }
+  std::array requests{taker(3), taker(3)};
+  for (std::size_t i = 0; i < requests.size(); ++i) ring.join(i, requests[i]);
   ring.begin();
   const auto outcomes = supervise_all(requests);
-  EXPECT_EQ(outcomes[0].log, "a0 a1 a2 ");
-  EXPECT_EQ(outcomes[1].log, "b0 b1 b2 ");
+  EXPECT_EQ(outcomes[0].log, "0 1 2 ");
+  EXPECT_EQ(outcomes[1].log, "0 1 2 ");
+}
+
+TEST(TurnRing, GoesOnWhereAProcessHasEndedEarly) {
+  TurnRing ring(3);
+  std::array requests{taker(6), taker(1), taker(4)};
+  for (std::size_t i = 0; i < requests.size(); ++i) ring.join(i, requests[i]);
+  ring.begin();
+  const auto outcomes = supervise_all(
+      requests, {.on_tick = {}, .on_end = [&](std::size_t place) { ring.leave(place); }});
+  EXPECT_EQ(outcomes[0].log, "0 1 2 3 4 5 ");
+  EXPECT_EQ(outcomes[1].log, "0 ");
+  EXPECT_EQ(outcomes[2].log, "0 1 2 3 ");
 }
 
 }  // namespace

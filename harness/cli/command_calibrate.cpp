@@ -84,23 +84,32 @@ std::string table_of(const Calibration& calibration) {
   return text;
 }
 
-// Refuses a folder that another machine began: its sessions and ours cannot be one calibration.
-void check_machine(const std::filesystem::path& folder, const CalibratedMachine& machine) {
+// Refuses a folder that another machine, or another way of sampling, began: its sessions and ours
+// cannot be one calibration. Returns whether its sides take turns.
+bool check_folder(const std::filesystem::path& folder, const CalibratedMachine& machine,
+                  const CalibrateCommandOptions& options) {
   const auto known = read_calibration(folder);
-  if (known && !(known->machine == machine)) {
+  if (!known) return options.turns;
+  if (!(known->machine == machine)) {
     throw UserError(fmt::format(
         "{} was begun on another machine ({}, {} CPUs, kernel {}); --out names a new folder",
         folder.string(), known->machine.processor, known->machine.cpus, known->machine.kernel));
   }
+  if (!options.evaluate_only && known->turns != options.turns) {
+    throw UserError(fmt::format("{} was begun {} --turns; do so too, or name a new folder by --out",
+                                folder.string(), known->turns ? "with" : "without"));
+  }
+  return known->turns;
 }
 
 void write_results(const std::filesystem::path& folder, const CalibratedMachine& machine,
-                   const BankFile& file, const Calibration& calibration) {
+                   bool turns, const BankFile& file, const Calibration& calibration) {
   write_file_atomically(folder / "calibration.csv", calibration_csv(calibration));
   write_file_atomically(folder / "calibration.json",
                         calibration_to_json({.machine = machine,
                                              .when = utc_now(),
                                              .sessions = file.banks().size(),
+                                             .turns = turns,
                                              .layout_spread = calibration.layout_spread,
                                              .between_runs = calibration.between_runs,
                                              .window_summary = calibration.window_summary}));
@@ -155,7 +164,7 @@ ExitCode command_calibrate(const CommonOptions& common, const CalibrateCommandOp
       options.out.empty() ? default_calibration_folder() : std::filesystem::path(options.out);
   const Topology topology = detect_topology();
   const CalibratedMachine machine = machine_of(capture_environment(), topology);
-  check_machine(folder, machine);
+  const bool turns = check_folder(folder, machine, options);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) {
@@ -165,11 +174,11 @@ ExitCode command_calibrate(const CommonOptions& common, const CalibrateCommandOp
   const FolderLock folder_lock(folder);
   BankFile file(folder);
   // So that the folder is this machine's from the first sample on.
-  write_results(folder, machine, file, evaluate_calibration(file.banks(), kPrecisions));
+  write_results(folder, machine, turns, file, evaluate_calibration(file.banks(), kPrecisions));
   CalibrateReport report;
   if (!options.evaluate_only) report = sample(common, options, topology, file);
   const Calibration calibration = evaluate_calibration(file.banks(), kPrecisions);
-  write_results(folder, machine, file, calibration);
+  write_results(folder, machine, turns, file, calibration);
   std::fputs(table_of(calibration).c_str(), stdout);
   std::printf("%zu sessions in %s, %zu samples added%s\n", file.banks().size(), folder.c_str(),
               report.samples,

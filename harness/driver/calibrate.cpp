@@ -228,39 +228,54 @@ class Sessions {
                   std::uint64_t share, BankSample& sample) {
     std::vector<PlacedRequest> placed;
     for (const std::size_t side : sides) placed.push_back(place(side, request, share));
-    std::unique_ptr<Burner> burner;
-    const auto disturb = [&](std::size_t side) {
-      const bool wanted = side == kDisturbedPair.candidate && sample.round % kDisturbedOneIn == 0;
-      if (!wanted) return burner.reset();
-      burner = std::make_unique<Burner>(request.cpus.empty() ? std::nullopt
-                                                             : std::optional(request.cpus.front()));
-    };
+    const auto ran =
+        options_.turns ? run_in_turns(sides, placed, sample) : run_apart(sides, placed, sample);
     double seconds = 0;
-    if (options_.turns) {
-      // Both sides are disturbed then: they share the time.
-      for (const std::size_t side : sides) {
-        if (!burner) disturb(side);
-      }
-      const std::vector<Execution> executions = sampler_.run_together(placed, kDeadlineSeconds);
-      // Where one failed, the others were ended with it.
-      report_.interrupted =
-          std::all_of(executions.begin(), executions.end(),
-                      [](const Execution& execution) { return execution.interrupted; });
-      for (std::size_t i = 0; i < sides.size(); ++i) {
-        if (executions[i].interrupted) continue;
-        seconds += append(sides[i], executions[i], request, share, sample);
-      }
-      return seconds;
-    }
-    for (std::size_t i = 0; i < sides.size() && !is_over(); ++i) {
-      disturb(sides[i]);
-      const Execution execution =
-          sampler_.run(placed[i].request, placed[i].allocator, kDeadlineSeconds, false);
-      report_.interrupted = execution.interrupted;
-      if (execution.interrupted) return 0;
-      seconds += append(sides[i], execution, request, share, sample);
+    for (const auto& [side, execution] : ran) {
+      seconds += append(side, execution, request, share, sample);
     }
     return seconds;
+  }
+
+  // Of the sides that ended by themselves: all, unless one failed or the user interrupted.
+  using Ran = std::vector<std::pair<std::size_t, Execution>>;
+
+  Ran run_apart(std::span<const std::size_t> sides, std::span<const PlacedRequest> placed,
+                const BankSample& sample) {
+    Ran ran;
+    for (std::size_t i = 0; i < sides.size() && !is_over(); ++i) {
+      const auto burner = disturb(sides.subspan(i, 1), placed[i].request, sample);
+      Execution execution =
+          sampler_.run(placed[i].request, placed[i].allocator, kDeadlineSeconds, false);
+      report_.interrupted = execution.interrupted;
+      if (!execution.interrupted) ran.emplace_back(sides[i], std::move(execution));
+    }
+    return ran;
+  }
+
+  // All are disturbed where one is to be: they share the time.
+  Ran run_in_turns(std::span<const std::size_t> sides, std::span<const PlacedRequest> placed,
+                   const BankSample& sample) {
+    const auto burner = disturb(sides, placed.front().request, sample);
+    std::vector<Execution> executions = sampler_.run_together(placed, kDeadlineSeconds);
+    Ran ran;
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      // Where one failed, the others were ended with it.
+      if (!executions[i].interrupted) ran.emplace_back(sides[i], std::move(executions[i]));
+    }
+    report_.interrupted = ran.empty();
+    return ran;
+  }
+
+  // Null: none of these sides is disturbed in this round.
+  static std::unique_ptr<Burner> disturb(std::span<const std::size_t> sides,
+                                         const CellRequest& request, const BankSample& sample) {
+    const bool wanted =
+        sample.round % kDisturbedOneIn == 0 &&
+        std::find(sides.begin(), sides.end(), kDisturbedPair.candidate) != sides.end();
+    if (!wanted) return nullptr;
+    return std::make_unique<Burner>(request.cpus.empty() ? std::nullopt
+                                                         : std::optional(request.cpus.front()));
   }
 
   PlacedRequest place(std::size_t side, CellRequest request, std::uint64_t share) const {

@@ -22,8 +22,8 @@ double at_least_0(const JsonPlace& place) {
 
 CalibrationFacts facts_from(const JsonPlace& root) {
   root.at("version").integer(kVersion, kVersion);
-  root.require_keys({"version", "machine", "when", "sessions", "layout_spread", "between_runs",
-                     "window_summary"});
+  root.require_keys({"version", "machine", "when", "sessions", "turns", "layout_spread",
+                     "between_runs", "window_summary"});
   CalibrationFacts facts;
   const JsonPlace machine = root.at("machine");
   machine.require_keys({"processor", "kernel", "cpus"});
@@ -32,6 +32,7 @@ CalibrationFacts facts_from(const JsonPlace& root) {
   facts.machine.cpus = static_cast<std::uint64_t>(machine.at("cpus").integer(1, kMost));
   facts.when = root.at("when").text();
   facts.sessions = static_cast<std::uint64_t>(root.at("sessions").integer(0, kMost));
+  facts.turns = root.at("turns").boolean();
   if (const JsonPlace spread = root.at("layout_spread"); !spread.is_null()) {
     facts.layout_spread = at_least_0(spread);
   }
@@ -62,6 +63,7 @@ std::string calibration_to_json(const CalibrationFacts& facts) {
         {"cpus", facts.machine.cpus}}},
       {"when", facts.when},
       {"sessions", facts.sessions},
+      {"turns", facts.turns},
       {"layout_spread", facts.layout_spread ? Json(*facts.layout_spread) : Json(nullptr)},
       {"between_runs", between},
       {"window_summary", facts.window_summary}};

@@ -29,6 +29,7 @@ struct CalibrationFacts {
   CalibratedMachine machine;
   std::string when;  // UTC, of the last session
   std::uint64_t sessions = 0;
+  bool turns = false;  // what was compared was alive together and took turns
   // Standard error, on the log scale, of a ratio's median over rounds that rotate over the worker's
   // layouts, from what the layouts differ by; nothing where there was one layout.
   std::optional<double> layout_spread;
@@ -37,7 +38,7 @@ struct CalibrationFacts {
 };
 
 // {"version":1,"machine":{"processor":..,"kernel":..,"cpus":2},"when":..,"sessions":20,
-//  "layout_spread":0.002,"between_runs":{"deviation":0.01,"sessions":20},"window_summary":..}
+//  "turns":false,"layout_spread":0.002,"between_runs":{"deviation":0.01,"sessions":20},"window_summary":..}
 std::string calibration_to_json(const CalibrationFacts& facts);
 
 // Where commands look for it unless told otherwise: results/calibration/calibration.json below the

@@ -91,9 +91,10 @@ void read_plan(const JsonPlace& plan, RunFacts& facts) {
 }
 
 void read_options(const JsonPlace& options, RunFacts& facts) {
-  options.require_keys({"workload", "variant", "allocator", "baseline", "parameter", "threads",
-                        "rounds", "margin", "alpha", "precision", "budget_seconds", "pin", "turns", "seed"},
-                       {"words"});
+  options.require_keys(
+      {"workload", "variant", "allocator", "baseline", "parameter", "threads", "rounds", "margin",
+       "alpha", "precision", "budget_seconds", "pin", "turns", "seed"},
+      {"words"});
   const JsonPlace margin = options.at("margin");
   const JsonPlace alpha = options.at("alpha");
   facts.margin = margin.real();

@@ -5,7 +5,7 @@
 namespace stackheap {
 
 std::vector<Execution> SampleSource::run_together(std::span<const PlacedRequest>, double) {
-  invariant_failed("takes_turns()", __FILE__, __LINE__);
+  invariant_failed("samples that take turns", __FILE__, __LINE__);
 }
 
 }  // namespace stackheap

@@ -45,8 +45,7 @@ class SampleSource {
 
   // All of them alive at once, taking turns window by window; each may take the deadline times
   // their number. Where one does not exit well the others are ended too: their executions are then
-  // `interrupted`, as is all of it where the user interrupts. Only where takes_turns().
-  virtual bool takes_turns() const { return false; }
+  // `interrupted`, as is all of it where the user interrupts. Of workers only.
   virtual std::vector<Execution> run_together(std::span<const PlacedRequest> cells,
                                               double deadline_seconds);
 };

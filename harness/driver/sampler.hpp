@@ -32,7 +32,6 @@ class Sampler : public SampleSource {
   void use_worker(std::filesystem::path worker) override { options_.worker = std::move(worker); }
   Execution run(CellRequest request, const std::string& allocator, double deadline_seconds,
                 bool timeline) override;
-  bool takes_turns() const override { return true; }
   std::vector<Execution> run_together(std::span<const PlacedRequest> cells,
                                       double deadline_seconds) override;
 

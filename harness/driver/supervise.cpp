@@ -79,9 +79,12 @@ class Child {
   }
 
   bool is_open() const { return status_ || log_ || result_; }
+  // Also where its keeper was killed, who then said nothing of it.
+  bool has_ended() const { return told_the_end_ || !status_; }
   // Ended, and otherwise than by exit code 0.
   bool has_failed() const {
-    return told_the_end_ && (outcome_.end != ProcessEnd::kExited || outcome_.code != 0);
+    return has_ended() &&
+           (!told_the_end_ || outcome_.end != ProcessEnd::kExited || outcome_.code != 0);
   }
 
   static constexpr std::size_t kDescriptors = 3;
@@ -216,11 +219,17 @@ std::vector<ProcessOutcome> supervise_all(std::span<const ProcessRequest> reques
     return std::any_of(children.begin(), children.end(), predicate);
   };
   bool ended = false;  // all of them, by us
+  std::vector<bool> told(children.size(), false);
   while (any([](const auto& child) { return child->is_open(); })) {
     const bool interrupted = wait_for_any(children, ended ? -1 : hooks.interrupt_fd);
     if (!ended && (interrupted || any([](const auto& child) { return child->has_failed(); }))) {
       for (const auto& child : children) child->end();
       ended = true;
+    }
+    for (std::size_t i = 0; hooks.on_end && i < children.size(); ++i) {
+      if (told[i] || !children[i]->has_ended()) continue;
+      told[i] = true;
+      hooks.on_end(i);
     }
   }
   std::vector<ProcessOutcome> outcomes;

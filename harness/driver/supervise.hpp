@@ -56,6 +56,8 @@ struct SuperviseHooks {
   int interrupt_fd = -1;
   std::function<void(pid_t)> on_tick;
   unsigned tick_ms = 1;
+  // Called once for each child, by its number, when it and all its descendants have ended.
+  std::function<void(std::size_t)> on_end;
 };
 ProcessOutcome supervise(const ProcessRequest& request, const SuperviseHooks& hooks = {});
 

@@ -19,12 +19,27 @@ TurnRing::TurnRing(std::size_t places) {
 }
 
 void TurnRing::join(std::size_t place, ProcessRequest& process) const {
-  const std::size_t before = (place + edges_.size() - 1) % edges_.size();
-  const int in = edges_[before].in.get();
+  const int in = before(place).in.get();
   const int out = edges_[place].out.get();
   process.inherited.push_back(in);
   process.inherited.push_back(out);
   process.arguments.insert(process.arguments.end(), {"--turns", fmt::format("{},{}", in, out)});
+}
+
+TurnRing::~TurnRing() {
+  for (const Edge& edge : edges_) ::shutdown(edge.out.get(), SHUT_RDWR);
+  for (std::thread& substitute : substitutes_) substitute.join();
+}
+
+void TurnRing::leave(std::size_t place) {
+  const int in = before(place).in.get();
+  const int out = edges_[place].out.get();
+  substitutes_.emplace_back([in, out] {
+    char turn = 0;
+    while (::recv(in, &turn, 1, 0) == 1) {
+      if (::send(out, &turn, 1, MSG_NOSIGNAL) != 1) return;
+    }
+  });
 }
 
 void TurnRing::begin() {

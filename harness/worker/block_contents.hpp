@@ -28,7 +28,7 @@ constexpr std::uint64_t first_word(std::uint64_t id) {
 }
 
 inline void fill(void* block, std::size_t size, std::uint64_t id) {
-  auto* words = static_cast<Word*>(block);
+  Word* const words = static_cast<Word*>(block);  // `auto` would lose the attributes
   const std::size_t count = size / sizeof(std::uint64_t);
   std::uint64_t base = first_word(id);
   std::size_t i = 0;
@@ -41,7 +41,7 @@ inline void fill(void* block, std::size_t size, std::uint64_t id) {
 
 // Whether the first `bytes` are still those of fill(block, at least bytes, id). Reads all of them.
 inline bool intact(const void* block, std::size_t bytes, std::uint64_t id) {
-  const auto* words = static_cast<const Word*>(block);
+  const Word* const words = static_cast<const Word*>(block);
   const std::size_t count = bytes / sizeof(std::uint64_t);
   std::uint64_t base = first_word(id);
   std::array<std::uint64_t, kLot> wrong{};
@@ -59,7 +59,7 @@ inline bool intact(const void* block, std::size_t bytes, std::uint64_t id) {
 }
 
 inline bool is_zero(const void* block, std::size_t bytes) {
-  const auto* words = static_cast<const Word*>(block);
+  const Word* const words = static_cast<const Word*>(block);
   const std::size_t count = bytes / sizeof(std::uint64_t);
   std::array<std::uint64_t, kLot> set{};
   std::size_t i = 0;
