@@ -143,8 +143,8 @@ TEST(SuperviseAll, WhereOneFailsTheOthersAreEnded) {
 TEST(SuperviseAll, WhereAKeeperIsKilledTheOthersAreEnded) {
   const std::array requests{shell("exec sleep 50"), shell("kill -KILL $PPID; exec sleep 50")};
   std::vector<std::size_t> ended;
-  const auto outcomes = supervise_all(
-      requests, {.on_tick = {}, .on_end = [&](std::size_t child) { ended.push_back(child); }});
+  const auto outcomes =
+      supervise_all(requests, {.on_end = [&](std::size_t child) { ended.push_back(child); }});
   EXPECT_EQ(outcomes[0].end, ProcessEnd::kInterrupted);
   EXPECT_EQ(outcomes[1].end, ProcessEnd::kSignalled);
   EXPECT_EQ(ended, (std::vector<std::size_t>{1, 0}));
@@ -183,8 +183,8 @@ TEST(TurnRing, GoesOnWhereAProcessHasEndedEarly) {
   std::array requests{taker(6), taker(1), taker(4)};
   for (std::size_t i = 0; i < requests.size(); ++i) ring.join(i, requests[i]);
   ring.begin();
-  const auto outcomes = supervise_all(
-      requests, {.on_tick = {}, .on_end = [&](std::size_t place) { ring.leave(place); }});
+  const auto outcomes =
+      supervise_all(requests, {.on_end = [&](std::size_t place) { ring.leave(place); }});
   EXPECT_EQ(outcomes[0].log, "0 1 2 3 4 5 ");
   EXPECT_EQ(outcomes[1].log, "0 ");
   EXPECT_EQ(outcomes[2].log, "0 1 2 3 ");

@@ -90,7 +90,8 @@ TEST(WorkerResultTest, ADetailIsCutAndCleanedBeforeItIsSent) {
   sent.status = Status::kFailedCheck;
   sent.detail = "a\nb\x1b[31m \xff";
   EXPECT_EQ(worker_result_from_json(worker_result_to_json(sent)).detail, "a b [31m \xef\xbf\xbd");
-  sent.detail = std::string(4095, 'x') + "\xc3\xa9 more";
+  sent.detail.assign(4095, 'x');
+  sent.detail += "\xc3\xa9 more";
   EXPECT_EQ(worker_result_from_json(worker_result_to_json(sent)).detail, std::string(4095, 'x'));
 }
 

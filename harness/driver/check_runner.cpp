@@ -92,7 +92,7 @@ CheckOutcome CheckRunner::run(CheckRequest request, const Allocator* allocator,
   process.deadline_seconds = deadline_seconds;
   process.memory_ceiling_bytes = memory_ceiling_bytes_;
 
-  const ProcessOutcome outcome = supervise(process, {.interrupt_fd = interrupt_fd_, .on_tick = {}});
+  const ProcessOutcome outcome = supervise(process, {.interrupt_fd = interrupt_fd_});
   CheckOutcome done;
   done.seconds = outcome.seconds;
   done.log = outcome.log;

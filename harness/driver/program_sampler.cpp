@@ -183,8 +183,7 @@ ProgramExecution ProgramSampler::execute(const std::string& allocator_name, bool
   if (keeps_output) process.inherited.push_back(output.get());
   process.deadline_seconds = deadline_seconds;
 
-  const ProcessOutcome outcome =
-      supervise(process, {.interrupt_fd = options_.interrupt_fd, .on_tick = {}});
+  const ProcessOutcome outcome = supervise(process, {.interrupt_fd = options_.interrupt_fd});
   ProgramExecution execution;
   execution.seconds = outcome.seconds;
   execution.log = outcome.log;

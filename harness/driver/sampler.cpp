@@ -209,7 +209,6 @@ std::vector<Execution> Sampler::run_together(std::span<const PlacedRequest> cell
   ring.begin();
   const std::vector<ProcessOutcome> outcomes =
       supervise_all(processes, {.interrupt_fd = options_.interrupt_fd,
-                                .on_tick = {},
                                 .on_end = [&](std::size_t place) { ring.leave(place); }});
   const MachineCounters noise = difference(before, read_machine_counters());
   std::vector<Execution> executions;

@@ -54,10 +54,10 @@ inline constexpr std::size_t kLargestLogBytes = std::size_t{64} << 10U;
 // its result begins to arrive.
 struct SuperviseHooks {
   int interrupt_fd = -1;
-  std::function<void(pid_t)> on_tick;
+  std::function<void(pid_t)> on_tick{};
   unsigned tick_ms = 1;
   // Called once for each child, by its number, when it and all its descendants have ended.
-  std::function<void(std::size_t)> on_end;
+  std::function<void(std::size_t)> on_end{};
 };
 ProcessOutcome supervise(const ProcessRequest& request, const SuperviseHooks& hooks = {});
 

@@ -233,7 +233,7 @@ const CheckRegistration kThreadsExhausted{
     {.name = "exhaustion/threads",
      .summary = "the address space ends under 9 threads and all functions; then all works again",
      .source = "C11 7.22.3; POSIX malloc (ENOMEM); glibc's tst-malloc-thread-fail",
-     .rank = 23,
+     .rank = 35,
      .quick_seconds = 0.01,
      .seconds = 0.01,
      .threads = {CheckThreads::kNine}},

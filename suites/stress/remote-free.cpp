@@ -140,7 +140,7 @@ const CheckRegistration kRing{
          "each thread frees what its neighbour made; what is live is bounded, so is the process",
      .source = "C11 7.22.3.3: free works on any thread",
      .blocks_migrate = true,
-     .rank = 17,
+     .rank = 18,
      .randomised = true,
      .quick_seconds = 0.08,
      .seconds = 0.6,
