@@ -56,6 +56,44 @@ class Words(HTMLParser):
         return " ".join("".join(self.text).split())
 
 
+class Tables(HTMLParser):
+    """The page's tables by caption, each as rows of text, the header first."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.found: dict[str, list[list[str]]] = {}
+        self.rows: list[list[str]] = []
+        self.caption = ""
+        self.field: list[str] | None = None
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag: str, _: Any) -> None:
+        if tag == "table":
+            self.rows = []
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("caption", "th", "td"):
+            self.field = []
+        elif tag == "br" and self.field is not None:
+            self.field.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        if self.field is not None:
+            self.field.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("caption", "th", "td"):
+            if tag == "table":
+                self.found[self.caption] = self.rows
+            return
+        said = " ".join("".join(self.field or []).split())
+        self.field = None
+        if tag == "caption":
+            self.caption = said
+        else:
+            self.rows[-1].append(said)
+
+
 class ReportCase(unittest.TestCase):
     """A new small run for each test."""
 

@@ -34,7 +34,7 @@ class ReportRefuses(ReportCase):
     def test_options_that_cannot_be_meant(self) -> None:
         self.refuse(self.folder, "--baseline", "jemaloc", says=(
             "--baseline jemaloc: no run has that allocator", "did you mean jemalloc"))
-        self.refuse(self.folder, self.folder, says=("several runs", "--out FILE"))
+        self.refuse(self.folder, self.folder, says=("several folders", "--out FILE"))
         self.refuse(self.folder, "--out", self.folder, says=("is a folder",))
         self.refuse(self.folder, "--out", self.folder / "no" / "x.html",
                     says=("No such file or directory", "--out"))

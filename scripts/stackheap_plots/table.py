@@ -145,7 +145,9 @@ def read_table(path: Path, columns: dict[str, Converter], also: Iterable[str] | 
                 lines.append(line)
                 line = reader.line_num + 1
     except csv.Error as error:
-        raise PlotError(f"{path}:{reader.line_num}: not CSV: {error}; {remedy}.") from None
+        # A line that was cut off within quotes is no CSV, and is left aside all the same.
+        if not last or reader.line_num < last:
+            raise PlotError(f"{path}:{reader.line_num}: not CSV: {error}; {remedy}.") from None
     table = pd.DataFrame(cells)
     table["line"] = lines
     return table
@@ -191,9 +193,9 @@ def read_columns(path: Path, columns: dict[str, Converter], remedy: str,
     return read_table(path, columns, remedy=remedy)[list(columns)]
 
 
-def refuse_repeats(table: pd.DataFrame, key: list[str], path: Path) -> None:
+def refuse_repeats(table: pd.DataFrame, key: list[str], path: Path, remedy: str = "") -> None:
     repeated = table[table.duplicated(key)]
     if not repeated.empty:
         row = repeated.iloc[0]
         what = " ".join(str(row[name]) for name in key)
-        raise PlotError(f"{path}:{row['line']}: a second row for {what}; {rewrite(path)}.")
+        raise PlotError(f"{path}:{row['line']}: a second row for {what}; {remedy or rewrite(path)}.")

@@ -1,7 +1,9 @@
-"""One HTML file of one run folder or several, readable offline, made of their CSV and run.json alone.
+"""One HTML file of one run folder or several and of what checks found, readable offline, made of their
+CSV and JSON files alone.
 
     known.py, tables.py, folder.py   what a run folder holds, read strictly
-    answer.py ... repeat.py          one section of the page each
+    stress_folder.py                 the same of a folder of `stackheap stress`
+    answer.py ... repeat.py          one section of the page each; checks.py and misuse.py of checks
     payload.py, timeline.py, latency.py   the numbers that the figures draw, aggregated
     markup.py, page.py, templates/   HTML that cannot forget to escape; the page, its styles, its scripts
 

@@ -9,7 +9,7 @@ from typing import Any, Sequence
 import pandas as pd
 
 from .cells import choice_text, place_text, workload_link
-from .folder import FAILURES, PLACE, Folder
+from .folder import FAILURES, PLACE, Folder, ResultsFolder
 from .markup import Cell, Child, Field, Markup, details, element, paragraph, section, table
 
 MOST_ROWS = 1000
@@ -79,7 +79,7 @@ def status_table(folder: Folder, rows: pd.DataFrame, caption: str) -> Markup:
                  [line(row) for row in shown.itertuples()], caption, numbers=(6,))
 
 
-def log_path(folder: Folder, sample: int) -> Path:
+def log_path(folder: ResultsFolder, sample: int) -> Path:
     return folder.path / "logs" / f"{sample}.log"
 
 
@@ -87,7 +87,7 @@ def with_logs(folder: Folder, rows: pd.DataFrame) -> list[Any]:
     return [row for row in rows.itertuples() if log_path(folder, row.sample).is_file()]
 
 
-def log_id(folder: Folder, sample: int) -> str:
+def log_id(folder: ResultsFolder, sample: int) -> str:
     return f"log-{folder.address}-{sample}"
 
 

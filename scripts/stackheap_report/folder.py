@@ -1,4 +1,5 @@
-"""One run's folder: run.json and the tables that a report is made of."""
+"""One run's folder: run.json and the tables that a report is made of; what it shares with a folder of
+`stackheap stress`."""
 
 from __future__ import annotations
 
@@ -58,11 +59,28 @@ FLOOR = "never a recommendation"
 
 
 @dataclass
-class Folder:
+class ResultsFolder:
     path: Path
     name: str  # how the page calls the run; unlike that of any other run on it
     address: str  # the same within the page's links: letters, digits and hyphens
-    info: dict[str, Any]
+    info: dict[str, Any]  # run.json, or stress.json
+
+    def get(self, *path: str) -> Any:
+        """A member of `info`, None where it is not there: what is captured differs between machines
+        and releases."""
+        node: Any = self.info
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        return node
+
+    def entries(self, *path: str) -> list[dict[str, Any]]:
+        """A list of objects in `info`."""
+        found = self.get(*path)
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+@dataclass
+class Folder(ResultsFolder):
     workloads: dict[str, Workload]
     tables: dict[str, pd.DataFrame]
     absent: list[str]  # files that are not there
@@ -80,19 +98,6 @@ class Folder:
     def cpus(self) -> int | None:
         found = self.get("topology", "usable_cpus")
         return found if isinstance(found, int) else None
-
-    def get(self, *path: str) -> Any:
-        """A member of run.json, None where it is not there: what is captured differs between
-        machines and releases."""
-        node: Any = self.info
-        for key in path:
-            node = node.get(key) if isinstance(node, dict) else None
-        return node
-
-    def entries(self, *path: str) -> list[dict[str, Any]]:
-        """A list of objects in run.json."""
-        found = self.get(*path)
-        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
     @cached_property
     def floors(self) -> set[str]:
@@ -143,7 +148,8 @@ def read_folder(path: Path, name: str, address: str) -> Folder:
         calibration = (path / "calibration.json").is_file()
         raise PlotError(f"{path}: not a run folder, it has no run.json"
                         + (" (it is a calibration: 'scripts/plot' draws those)" if calibration else "")
-                        + "; give the results folder of a run, as 'stackheap run' printed it.")
+                        + "; give the results folder of a run, as 'stackheap run' or 'stackheap "
+                        "stress' printed it.")
     info = read_info(path / "run.json")
     try:
         workloads = {entry["name"]: read_workload(entry) for entry in info["workloads"]}

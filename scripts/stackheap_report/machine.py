@@ -6,11 +6,13 @@ import json
 from typing import Any, Iterator, Sequence
 
 from .cells import number_text
-from .folder import DERIVED, Folder, sha256_of
+from .folder import DERIVED, Folder, ResultsFolder, sha256_of
 from .markup import Cell, Child, Field, Markup, code, details, element, paragraph, section, table
-from .tables import DATA
+from .stress_folder import StressFolder
+from .tables import CHECKS, DATA
 
 SEVERITIES = ("problem", "warning", "note", "ok")
+RUN_FILES = ("run.json", *(file for file in DATA if file != "windows.csv"), *DERIVED)
 
 
 def flat(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -33,7 +35,7 @@ def plain(value: Any) -> str:
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
-def beside(folders: Sequence[Folder], facts: Sequence[dict[str, str]], what: str, caption: str) -> Markup:
+def beside(folders: Sequence[ResultsFolder], facts: Sequence[dict[str, str]], what: str, caption: str) -> Markup:
     """A column for each run; a row that differs between them says so."""
     keys = list(dict.fromkeys(key for one in facts for key in one))
     several = len(folders) > 1
@@ -119,12 +121,15 @@ def missing_counters(folder: Folder) -> list[Child]:
         for one in missing]), id=f"missing-{folder.address}")]
 
 
-def versions(folders: Sequence[Folder]) -> Markup:
+def versions(folders: Sequence[Folder], stress: Sequence[StressFolder]) -> Markup:
     parts: list[Child] = []
-    for folder in folders:
-        if len(folders) > 1:
+    for folder in (*folders, *stress):
+        if len(folders) + len(stress) > 1:
             parts.append(element("h3", folder.name))
-        parts += [allocator_table(folder), build_table(folder), file_table(folder)]
+        if isinstance(folder, Folder):
+            parts += [allocator_table(folder), build_table(folder), file_table(folder, RUN_FILES)]
+        else:
+            parts += [checked_allocators(folder), file_table(folder, ("stress.json", *CHECKS))]
     return section("versions", "Versions and hashes", parts)
 
 
@@ -138,16 +143,31 @@ def allocator_table(folder: Folder) -> Markup:
             notes.append("its tuning could not be read back from the library")
         rows.append([
             str(one.get("name")), str(one.get("version", "")), str(one.get("description", "")),
-            [[element("br") if place else "", code(lib.get("path", ""))]
-             for place, lib in enumerate(libraries)],
-            [[element("br") if place else "", code(lib.get("build_id", ""))]
-             for place, lib in enumerate(libraries)],
-            [[element("br") if place else "", code(lib.get("sha256", ""))]
-             for place, lib in enumerate(libraries)],
-            ", ".join(f"{key}={value}" for key, value in environment.items())
-            if isinstance(environment, dict) else "", "; ".join(filter(None, notes))])
+            *(lines(libraries, key) for key in ("path", "build_id", "sha256")),
+            environment_text(environment), "; ".join(filter(None, notes))])
     return table(("allocator", "version", "what it is", "library", "build-id", "SHA-256", "environment",
                   "note"), rows, "Allocators", class_="hashes")
+
+
+def lines(libraries: Sequence[dict[str, Any]], key: str) -> list[Child]:
+    return [[element("br") if place else "", code(lib.get(key, ""))]
+            for place, lib in enumerate(libraries)]
+
+
+def environment_text(environment: object) -> str:
+    return ", ".join(f"{key}={value}" for key, value in environment.items()) \
+        if isinstance(environment, dict) else ""
+
+
+def checked_allocators(folder: StressFolder) -> Markup:
+    rows: list[list[Field]] = []
+    for one in folder.entries("allocators"):
+        libraries = [lib for lib in one.get("files") or [] if isinstance(lib, dict)]
+        rows.append([str(one.get("name")),
+                     *(lines(libraries, key) for key in ("version", "path", "build_id", "sha256")),
+                     environment_text(one.get("environment"))])
+    return table(("allocator", "version", "library", "build-id", "SHA-256", "environment"), rows,
+                 "Allocators that were checked", class_="hashes")
 
 
 def build_table(folder: Folder) -> Markup:
@@ -161,10 +181,10 @@ def build_table(folder: Folder) -> Markup:
     return table(("what", "value"), rows, "Programs", class_="facts hashes")
 
 
-def file_table(folder: Folder) -> Markup:
+def file_table(folder: ResultsFolder, names: Sequence[str]) -> Markup:
     """The files that this page was made of: whoever has them can tell that they are the same."""
     rows: list[list[Field]] = []
-    for name in ("run.json", *(file for file in DATA if file != "windows.csv"), *DERIVED):
+    for name in names:
         path = folder.path / name
         if path.is_file():
             size = path.stat().st_size

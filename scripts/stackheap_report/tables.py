@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Mapping, Union
 import pandas as pd
 
 from stackheap_plots.table import (Converter, PlotError, count, flag, number, read_table,
-                                   refuse_spreadsheet, rewrite, text)
+                                   refuse_spreadsheet, text)
 
 from . import known
 
@@ -24,20 +24,18 @@ CHUNK_BYTES = 1 << 24
 # Of the converters, what pandas calls the same.
 DTYPES: dict[Converter, str] = {text: "category", number: "float64", count: "int64", flag: "int64"}
 DATA = ("samples.csv", "windows.csv", "latency.csv", "timeline.csv")  # no command writes these again
+CHECKS = ("stress.csv", "misuse.csv")  # nor these, of checks
 
 
 def remedy(path: Path) -> str:
-    if path.name in DATA:
+    if path.name in (*DATA, *CHECKS):
         return "restore it from a copy of the run"
     return f"write it again with 'stackheap summarize {path.parent}'"
 
 
-def read_slowly(path: Path, columns: Mapping[str, Converter]) -> pd.DataFrame:
+def read_slowly(path: Path, columns: Mapping[str, Converter], torn: bool = False) -> pd.DataFrame:
     """read_table, whose complaints say how to get the file back."""
-    try:
-        return read_table(path, dict(columns))
-    except PlotError as error:
-        raise PlotError(str(error).replace(rewrite(path), remedy(path))) from None
+    return read_table(path, dict(columns), remedy=remedy(path), torn=torn)
 
 
 def refuse_unknown_columns(path: Path) -> None:
@@ -52,11 +50,12 @@ def refuse_unknown_columns(path: Path) -> None:
                         f"{remedy(path)}.")
 
 
-def read_small(path: Path, columns: Mapping[str, Converter]) -> pd.DataFrame:
-    """Every field converted and checked, with its line number in the column `line`."""
+def read_small(path: Path, columns: Mapping[str, Converter], torn: bool = False) -> pd.DataFrame:
+    """Every field converted and checked, with its line number in the column `line`. `torn`: a last
+    line that was cut off is left aside."""
     refuse_spreadsheet(path, remedy(path))
     refuse_unknown_columns(path)
-    return read_slowly(path, columns)
+    return read_slowly(path, columns, torn)
 
 
 Source = Union[Path, BinaryIO]
