@@ -63,20 +63,21 @@ TEST(Turns, WindowsOfAPlaceAreItsOwnAndGoRoundInOrder) {
         Lane lane;
         lane.index = index;
         for (std::uint64_t number = 1; number <= kWindows; ++number) {
-          turns[place]->acquire_together(lane, number);
+          turns[place]->acquire_together(lane, number, kLanes);
           ++inside[place];
           for (std::size_t other = 0; other < kPlaces; ++other) {
             if (other != place && inside[other] != 0) ++trespasses;
           }
           if (index == 0) order.push_back(place);
           --inside[place];
-          // The last lane of the window ends the turn before any may ask for the next.
+          // The last lane of the window says so before any may ask for the next turn.
           if (left[place].fetch_add(1) + 1 == number * kLanes) {
-            turns[place]->release();
+            turns[place]->spend();
             closed[place] = number;
           }
           while (closed[place] < number) std::this_thread::yield();
         }
+        if (index == 0) turns[place]->release();
       });
     }
   }
@@ -92,7 +93,7 @@ TEST(Turns, WithoutARingNothingWaits) {
   EXPECT_FALSE(turns.active());
   turns.acquire();
   const auto lane = std::make_unique<Lane>();
-  turns.acquire_together(*lane, 1);
+  turns.acquire_together(*lane, 1, 1);
   turns.release();
 }
 

@@ -1,5 +1,6 @@
 #include "harness/measure/turns.hpp"
 
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -27,14 +28,21 @@ void Turns::release() {
   }
 }
 
-void Turns::acquire_together(const Lane& lane, std::uint64_t number) {
+void Turns::acquire_together(const Lane& lane, std::uint64_t number, std::size_t lanes) {
   if (!active()) return;
   if (lane.index == 0) {
+    if (spent_) {
+      // They have little to do, and others may need this CPU to do it.
+      while (resting_.load(std::memory_order_acquire) < number * (lanes - 1)) ::sched_yield();
+      spent_ = false;
+      release();
+    }
     acquire();
     number_.store(number, std::memory_order_release);
     number_.notify_all();
     return;
   }
+  resting_.fetch_add(1, std::memory_order_release);
   for (std::uint64_t seen = number_.load(std::memory_order_acquire); seen < number;
        seen = number_.load(std::memory_order_acquire)) {
     number_.wait(seen, std::memory_order_acquire);

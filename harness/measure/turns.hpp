@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "harness/measure/lane.hpp"
@@ -33,15 +34,20 @@ class Turns {
   // Hands the turn on; nothing where it is not here.
   void release();
 
-  // By every lane, `number` growing from 1 from call to call: lane 0 acquires the turn, the others
-  // sleep until it has.
-  void acquire_together(const Lane& lane, std::uint64_t number);
+  // Says that a window has been closed. The turn goes on when acquire_together() is called next,
+  // once all lanes but one have come to rest: one that still ran would run in another's window.
+  void spend() { spent_ = true; }
+  // By each of so many lanes, `number` growing by one from 1 from call to call: lane 0 hands a
+  // spent turn on and waits for the next, the others sleep until it has it.
+  void acquire_together(const Lane& lane, std::uint64_t number, std::size_t lanes);
 
  private:
   TurnPlace place_;
   bool held_ = false;
+  bool spent_ = false;
   std::uint64_t waited_ns_ = 0;
   alignas(2 * kCacheLine) std::atomic<std::uint64_t> number_{0};
+  std::atomic<std::uint64_t> resting_{0};  // lanes that came to rest, over all calls
 };
 
 }  // namespace stackheap

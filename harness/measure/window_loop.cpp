@@ -111,7 +111,7 @@ void WindowLoop::wait_until(Ready ready) const {
 void WindowLoop::open(Lane& lane, const ThreadProbe& probe) {
   LaneRecord& record = records_[lane.index];
   const std::uint64_t number = ++record.number;
-  if (plan_.turns != nullptr) plan_.turns->acquire_together(lane, number);
+  if (plan_.turns != nullptr) plan_.turns->acquire_together(lane, number, lanes_.size());
   record.share = share_;
   record.window = LaneTotals{};
   record.has_schedstat = probe.has_schedstat();
@@ -135,14 +135,14 @@ void WindowLoop::close(Lane& lane, const ThreadProbe& probe) {
   const std::uint64_t closings = closings_.fetch_add(1, std::memory_order_acq_rel) + 1;
   if (closings == number * lanes_.size()) {
     evaluate_window();
-    if (plan_.turns != nullptr) plan_.turns->release();
+    if (plan_.turns != nullptr) plan_.turns->spend();
     closed_window_.store(number, std::memory_order_release);
   }
 }
 
 void WindowLoop::await_turn(const Lane& lane) {
   if (plan_.turns != nullptr) {
-    plan_.turns->acquire_together(lane, records_[lane.index].number + 1);
+    plan_.turns->acquire_together(lane, records_[lane.index].number + 1, lanes_.size());
   }
 }
 
