@@ -168,7 +168,7 @@ const Registration kRegistration{
             ParameterInfo{.name = "batch", .unit = "count", .minimum = 1, .maximum = 1 << 20},
         .smoke = {{.variants = {"malloc"}, .values = {25}},
                   {.values = {25}, .threads = TierThreads::kOne}},
-        .quick = {{.variants = {"malloc"}, .values = {100}, .threads = TierThreads::kOne}},
+        .quick = {},
         .standard = {{.variants = {"malloc", "no-alloc"}, .values = {100, 1600}},
                      {.variants = {"single-threaded-process"},
                       .values = {100},

@@ -271,7 +271,7 @@ const Registration kRegistration{
             ParameterInfo{.name = "size", .unit = "B", .minimum = kSmallest, .maximum = kLargest},
         .smoke = {{.variants = {"malloc"}, .values = {64}},
                   {.values = {64}, .threads = TierThreads::kOne}},
-        .quick = {{.variants = {"malloc", "no-alloc"}, .values = {64}}},
+        .quick = {{.variants = {"malloc", "no-alloc"}, .values = {64}, .threads = TierThreads::kOne}},
         .standard = {{.variants = {"malloc", "no-alloc"}, .values = {64, 65536}},
                      {.variants = {"malloc", "no-alloc"},
                       .values = {16, 1024},
