@@ -40,7 +40,7 @@ struct RunCommandOptions {
   std::vector<std::string> metrics;     // that --fail-on and --format are about
   std::string format = "text";          // of what is printed at the end
   std::string baseline;
-  std::string seed;         // empty: from the clock
+  std::string seed;  // empty: from the clock
   bool turns = false;
   std::string pin;          // empty: spread where threads <= CPUs, else none
   std::string calibration;  // a folder; empty: results/calibration
