@@ -74,7 +74,7 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
 TWICE = """
 static __thread void *last; static __thread size_t last_size;
 static void *twice(size_t size) {
-  if (size == last_size && last != NULL && calls > 3000 && calls % 64 == 0) return last;
+  if (size == last_size && last != NULL && calls > 3000 && calls % 2 == 0) return last;
   last = __libc_malloc(size); last_size = size;
   return last;
 }
