@@ -99,7 +99,7 @@ const CheckRegistration kGrid{
     {.name = "blocks/alignment",
      .summary = "every power of two up to 4 MiB times sizes to three times it; small sizes' own",
      .source = "C11 7.22.3, 7.22.3.1; POSIX posix_memalign",
-     .rank = 15,
+     .rank = 22,
      .quick_seconds = 0.01,
      .seconds = 0.01,
      .threads = {CheckThreads::kOne}},
@@ -109,7 +109,7 @@ const CheckRegistration kOften{
      .summary =
          "many blocks of small and some of large alignments, from each function that takes one",
      .source = "C11 7.22.3.1; POSIX posix_memalign",
-     .rank = 23,
+     .rank = 24,
      .randomised = true,
      .quick_seconds = 0.03,
      .seconds = 0.3,

@@ -115,9 +115,9 @@ const CheckRegistration kFork{
     {.name = "threads/fork",
      .summary = "a child of fork allocates while its parent's other threads did",
      .source = "de facto; POSIX fork allows less",
-     .rank = 19,
+     .rank = 17,
      .randomised = true,
-     .quick_seconds = 0.1,
+     .quick_seconds = 0.08,
      .seconds = 0.5,
      .threads = {CheckThreads::kCpus}},
     run_fork};

@@ -212,7 +212,7 @@ const CheckRegistration kLifetimes{
     {.name = "threads/lifetimes",
      .summary = "threads end after filling their caches, 100,000 of them: growth is bounded",
      .source = "glibc's tst-malloc-tcache-leak",
-     .rank = 20,
+     .rank = 19,
      .quick_seconds = 0.08,
      .seconds = 2,
      .threads = {CheckThreads::kCpus}},

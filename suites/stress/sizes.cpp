@@ -281,7 +281,7 @@ const CheckRegistration kLargeSizes{
     {.name = "blocks/large",
      .summary = "far more than there is: null, or a block that is there from end to end",
      .source = "C11 7.22.3",
-     .rank = 17,
+     .rank = 16,
      .quick_seconds = 0.01,
      .seconds = 0.01,
      .threads = {CheckThreads::kOne}},

@@ -80,7 +80,7 @@ const CheckRegistration kUsable{
     {.name = "blocks/usable-size",
      .summary = "at least what was asked for, and every byte of it survives",
      .source = "malloc_usable_size(3)",
-     .rank = 16,
+     .rank = 15,
      .randomised = true,
      .quick_seconds = 0.02,
      .seconds = 0.3,
