@@ -228,43 +228,43 @@ class Sessions {
                   std::uint64_t share, BankSample& sample) {
     std::vector<PlacedRequest> placed;
     for (const std::size_t side : sides) placed.push_back(place(side, request, share));
-    const auto ran =
-        options_.turns ? run_in_turns(sides, placed, sample) : run_apart(sides, placed, sample);
+    const auto keep = [&](std::size_t side, const Execution& execution) {
+      return append(side, execution, request, share, sample);
+    };
+    return options_.turns ? run_in_turns(sides, placed, sample, keep)
+                          : run_apart(sides, placed, sample, keep);
+  }
+
+  // `keep(side, execution)` puts a sample on the disk, before the next begins, and tells its time.
+  template <class Keep>
+  double run_apart(std::span<const std::size_t> sides, std::span<const PlacedRequest> placed,
+                   const BankSample& sample, Keep&& keep) {
     double seconds = 0;
-    for (const auto& [side, execution] : ran) {
-      seconds += append(side, execution, request, share, sample);
+    for (std::size_t i = 0; i < sides.size() && !is_over(); ++i) {
+      const auto burner = disturb(sides.subspan(i, 1), placed[i].request, sample);
+      const Execution execution =
+          sampler_.run(placed[i].request, placed[i].allocator, kDeadlineSeconds, false);
+      report_.interrupted = execution.interrupted;
+      if (!execution.interrupted) seconds += keep(sides[i], execution);
     }
     return seconds;
   }
 
-  // Of the sides that ended by themselves: all, unless one failed or the user interrupted.
-  using Ran = std::vector<std::pair<std::size_t, Execution>>;
-
-  Ran run_apart(std::span<const std::size_t> sides, std::span<const PlacedRequest> placed,
-                const BankSample& sample) {
-    Ran ran;
-    for (std::size_t i = 0; i < sides.size() && !is_over(); ++i) {
-      const auto burner = disturb(sides.subspan(i, 1), placed[i].request, sample);
-      Execution execution =
-          sampler_.run(placed[i].request, placed[i].allocator, kDeadlineSeconds, false);
-      report_.interrupted = execution.interrupted;
-      if (!execution.interrupted) ran.emplace_back(sides[i], std::move(execution));
-    }
-    return ran;
-  }
-
   // All are disturbed where one is to be: they share the time.
-  Ran run_in_turns(std::span<const std::size_t> sides, std::span<const PlacedRequest> placed,
-                   const BankSample& sample) {
+  template <class Keep>
+  double run_in_turns(std::span<const std::size_t> sides, std::span<const PlacedRequest> placed,
+                      const BankSample& sample, Keep&& keep) {
     const auto burner = disturb(sides, placed.front().request, sample);
-    std::vector<Execution> executions = sampler_.run_together(placed, kDeadlineSeconds);
-    Ran ran;
+    const std::vector<Execution> executions = sampler_.run_together(placed, kDeadlineSeconds);
+    double seconds = 0;
+    report_.interrupted = true;
     for (std::size_t i = 0; i < sides.size(); ++i) {
       // Where one failed, the others were ended with it.
-      if (!executions[i].interrupted) ran.emplace_back(sides[i], std::move(executions[i]));
+      if (executions[i].interrupted) continue;
+      report_.interrupted = false;
+      seconds += keep(sides[i], executions[i]);
     }
-    report_.interrupted = ran.empty();
-    return ran;
+    return seconds;
   }
 
   // Null: none of these sides is disturbed in this round.

@@ -38,7 +38,8 @@ struct CalibrationFacts {
 };
 
 // {"version":1,"machine":{"processor":..,"kernel":..,"cpus":2},"when":..,"sessions":20,
-//  "turns":false,"layout_spread":0.002,"between_runs":{"deviation":0.01,"sessions":20},"window_summary":..}
+//  "turns":false,"layout_spread":0.002,"between_runs":{"deviation":0.01,"sessions":20},
+//  "window_summary":..}
 std::string calibration_to_json(const CalibrationFacts& facts);
 
 // Where commands look for it unless told otherwise: results/calibration/calibration.json below the
