@@ -58,12 +58,14 @@ TEST(CheckModel, AResultIsReadAsItWasWritten) {
   view.verdict = CheckVerdict::kNonconforming;
   view.operations = 123;
   view.own_bytes = 4096;
+  view.peak_bytes = 9 << 20;
   view.deviations = deviations;
   view.records = records;
   const CheckResult read = check_result_from_json(written(view));
   EXPECT_EQ(read.verdict, CheckVerdict::kNonconforming);
   EXPECT_EQ(read.operations, 123U);
   EXPECT_EQ(read.own_bytes, 4096U);
+  EXPECT_EQ(read.peak_bytes, 9U << 20U);
   ASSERT_EQ(read.deviations.size(), 1U);
   EXPECT_EQ(read.deviations[0].text, "it is \"0\"");
   ASSERT_EQ(read.records.size(), 2U);

@@ -72,7 +72,31 @@ class MutationScore(unittest.TestCase):
             (Path(folder) / "mutants.csv").write_text("mine\n")
             done = score("--mutants", "M1", "--out", folder)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("exists already", done.stderr)
+            self.assertIn("another program", done.stderr)
+            self.assertEqual((Path(folder) / "mutants.csv").read_text(), "mine\n")
+
+    def test_goes_on_where_it_was_interrupted(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "score"
+            words = ("--mutants", "M[48]", "--check-runs", "0", "--out", out)
+            self.assertEqual(score("--seeds", "1", *words).returncode, 0)
+            journal = out / "mutants.csv"
+            before = journal.read_text()
+            journal.write_text(before + "M4,2,1,thr")  # torn in the middle of a row
+            done = score("--seeds", "2", *words)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertTrue(journal.read_text().startswith(before))
+            self.assertEqual([(row["mutant"], row["seed"]) for row in rows(journal)],
+                             [("M4", "1"), ("M8", "1"), ("M4", "2"), ("M8", "2")])
+            self.assertIn("| M8 | a free-list link in a live block's last word | 2 | 2 |", done.stdout)
+
+            # Another program's rows are no part of this one's score.
+            report = out / "mutation-score.md"
+            report.write_text(report.read_text().replace("stackheap 0", "stackheap 9"))
+            done = score("--seeds", "3", *words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("choose another folder", done.stderr)
+            self.assertEqual(len(rows(journal)), 4)
 
 
 if __name__ == "__main__":

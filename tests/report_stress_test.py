@@ -74,6 +74,24 @@ class Checks(StressCase):
         self.assertIn("errno 0 at 0x1", body[1][4])
         self.assertIn("worker --check blocks/huge --seed 7", body[1][4])
 
+    def test_show_whether_longer_lives_take_more_memory(self) -> None:
+        caption = "Peak resident memory of the checks' processes, pass by pass"
+        mib = 1 << 20
+        self.write(rows=[check_run("blocks/mixed", "glibc")], misuse=False)
+        self.assertNotIn(caption, self.tables())  # one pass shows nothing
+        self.write(rows=[
+            check_run("blocks/mixed", "glibc", peak_resident_bytes=900 * mib, **{"pass": 0}),
+            check_run("blocks/mixed", "glibc", peak_resident_bytes=10 * mib),
+            check_run("blocks/huge", "glibc", peak_resident_bytes=20 * mib),
+            check_run("blocks/mixed", "glibc", peak_resident_bytes=30 * mib, budget_seconds=8,
+                      **{"pass": 2}),
+            check_run("blocks/huge", "glibc", peak_resident_bytes=20 * mib, **{"pass": 2}),
+            check_run("blocks/huge", "bare", "unsafe", peak_resident_bytes="", **{"pass": 2})],
+                   misuse=False)
+        self.assertEqual(self.tables()[caption][1:], [
+            ["glibc", "1", "2", "0.1 s", "20 MiB", "1", "1"],
+            ["glibc", "2", "2", "8 s", "30 MiB", "2", "3"]])
+
     def test_say_what_was_run(self) -> None:
         self.assertEqual(dict(self.tables()["What was run"][1:]), {
             "checks": "6", "allocators": "glibc, bare, none", "check-runs": "14 in 3 passes",

@@ -1,6 +1,8 @@
 // What a stress run does in each pass, and what speaks against an allocator.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "harness/base/csv.hpp"
 #include "harness/driver/known_deviations.hpp"
 #include "harness/driver/stress.hpp"
@@ -70,6 +72,32 @@ TEST(StressPlan, FurtherPassesHaveOtherSeedsAndOnlyWhatDrawsAtRandom) {
   ASSERT_EQ(planned.size(), 4U);
   EXPECT_EQ(planned[0].check->name, "threads/some");
   EXPECT_EQ(planned[0].seed, 72U);
+}
+
+TEST(StressPlan, FurtherPassesTakeLongerEach) {
+  const StressOptions all = options();
+  EXPECT_EQ(plan_pass(all, 2, 2.5)[0].budget_seconds, 2.5);
+  // The first two are as they are, whatever follows.
+  EXPECT_EQ(plan_pass(all, 1, 2.5)[0].budget_seconds, 1);
+  EXPECT_EQ(plan_pass(all, 0, 2.5)[0].budget_seconds, 0.1);
+}
+
+TEST(StressPlan, TheLastPassFillsWhatIsLeft) {
+  EXPECT_EQ(pass_scale(2, 10, 1000), 2);
+  EXPECT_EQ(pass_scale(3, 10, 980), 4);
+  EXPECT_EQ(pass_scale(2, 10, 60), 2);    // 20 s, and 40 s for the next
+  EXPECT_EQ(pass_scale(2, 10, 59), 5.9);  // too little for two
+  EXPECT_EQ(pass_scale(2, 10, 3), 1);     // cut off, and not shorter than the full one
+  EXPECT_EQ(pass_scale(2, 0, 3), 2);
+  EXPECT_EQ(pass_scale(200, 10, 1e30), std::ldexp(1.0, 60));
+  // However long: the passes together end when the time does, but for the last one's own spread.
+  for (const double seconds : {25.0, 300.0, 4000.0, 1e6}) {
+    double left = seconds;
+    unsigned pass = 2;
+    for (; left > 1e-9 && pass < 64; ++pass) left -= 10 * pass_scale(pass, 10, left);
+    EXPECT_NEAR(left, 0, 1e-6) << seconds;
+    EXPECT_LT(pass, 20U);
+  }
 }
 
 TEST(StressPlan, GivenThreadCountsReplaceThoseOfChecksThatTakeSeveral) {

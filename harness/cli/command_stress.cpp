@@ -148,15 +148,17 @@ std::string outcome_text(const StressEnd& end, std::span<const StressRow> rows) 
   const std::size_t failed = count(fails_run);
   std::uint64_t operations = 0;
   std::uint64_t own = 0;
+  std::uint64_t peak = 0;
   for (const StressRow& row : rows) {
     operations += row.result.operations;
     own = std::max(own, row.result.own_bytes);
+    peak = std::max(peak, row.result.peak_bytes);
   }
   std::string text = fmt::format(
-      "{} check-runs in {}, {:.0f} million operations; the checks' own memory was at most {} a "
-      "process",
+      "{} check-runs in {}, {:.0f} million operations; a process had at most {} resident, of which "
+      "the checks' own tables are at most {}",
       rows.size(), human_duration(end.seconds), static_cast<double>(operations) * 1e-6,
-      human_bytes(static_cast<double>(own)));
+      human_bytes(static_cast<double>(peak)), human_bytes(static_cast<double>(own)));
   if (failed != 0) text += fmt::format("; {} FAILED, see logs/", failed);
   if (end.left != 0) text += fmt::format("; no time for {} check-runs", end.left);
   if (end.interrupted) text += "; interrupted, what is complete was kept";
@@ -260,7 +262,7 @@ Subcommand define_stress(CLI::App& app, const CommonOptions& common) {
       ->type_name("LIST");
   stress
       .add_option("--seconds", o->seconds,
-                  "run for so long, with new seeds once all is done; else each check once")
+                  "run for so long, with new seeds and for longer each, once all is done; else once")
       ->type_name("TIME");
   stress.add_option("--seed", o->run.seed, "of all random choices; else from the clock")
       ->type_name("N");

@@ -1,7 +1,8 @@
 // A stress run: every check under every allocator, each in a process of its own, in passes. The
 // first pass is short: what is badly broken is found within a second. The second takes each check's
 // full budget with the same seed. Where a time is given, further passes with other seeds follow
-// until it is over, of the checks that draw at random.
+// until it is over, of the checks that draw at random, each for longer than the one before: what
+// grows or ages in a process that lives long is to be found as well as what few seeds meet.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +39,14 @@ struct PlannedCheck {
   std::uint64_t seed = 0;
 };
 
-// Pass 0 is the short one. Empty where a pass holds nothing.
-std::vector<PlannedCheck> plan_pass(const StressOptions& options, unsigned pass);
+// Pass 0 is the short one, pass 1 the full one; `scale` multiplies the budgets of further ones.
+// Empty where a pass holds nothing.
+std::vector<PlannedCheck> plan_pass(const StressOptions& options, unsigned pass, double scale = 1);
+
+// By how much the budgets of the full pass are multiplied in further pass `pass` (2, 3, ...): 2, 4,
+// 8 ..., and where too little time is left for this one and the next, so much that this one fills
+// it; at least 1. `full_seconds` is what one at scale 1 takes.
+double pass_scale(unsigned pass, double full_seconds, double left_seconds);
 
 struct StressRow {
   std::string check;

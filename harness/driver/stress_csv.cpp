@@ -24,9 +24,12 @@ constexpr ColumnInfo kColumns[] = {
     {"deviations", "text", "", "Names of the deviations, separated by spaces."},
     {"records", "text", "", "Recorded behaviour as NAME=TEXT, separated by semicolons."},
     {"own_bytes", "integer", "B", "The check's own tables at their largest."},
+    {"peak_resident_bytes", "integer", "B",
+     "Resident memory of the check's process at its largest, its tables included."},
     {"seconds", "real", "s", "From the process's start to the end of its last descendant."},
     {"budget_seconds", "real", "s", "What the check was given."},
-    {"pass", "integer", "", "0: the short pass; 1: the full one; then further seeds."},
+    {"pass", "integer", "",
+     "0: the short pass; 1: the full one; then further seeds, for longer each."},
     {"command", "text", "", "Shell command that repeats the row; empty where nothing was run."},
 };
 
@@ -67,6 +70,7 @@ std::string stress_csv_row(const StressRow& row) {
       csv_text(detail_of(row)), row.novelty, joined(result.deviations, " ", name),
       csv_text(joined(result.records, "; ", pair)),
       result.own_bytes == 0 ? "" : fmt::format("{}", result.own_bytes),
+      result.peak_bytes == 0 ? "" : fmt::format("{}", result.peak_bytes),
       ran ? fmt::format("{:.4f}", row.seconds) : "", csv_number(row.budget_seconds),
       fmt::format("{}", row.pass), csv_text(row.command)});
 }

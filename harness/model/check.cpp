@@ -234,6 +234,8 @@ std::size_t write_check_result(const CheckResultView& result, std::span<char> bu
   writer.number(result.operations);
   writer.raw(R"(,"own_bytes":)");
   writer.number(result.own_bytes);
+  writer.raw(R"(,"peak_bytes":)");
+  writer.number(result.peak_bytes);
   writer.raw(R"(,"detail":)");
   writer.text(result.detail);
   writer.raw(R"(,"deviations":[)");
@@ -249,12 +251,13 @@ CheckResult check_result_from_json(std::string_view text) {
   const json document = parse_strict_json(text, kWhat);
   const JsonPlace root(document, kWhat);
   root.at("version").integer(kVersion, kVersion);
-  root.require_keys(
-      {"version", "verdict", "operations", "own_bytes", "detail", "deviations", "records"});
+  root.require_keys({"version", "verdict", "operations", "own_bytes", "peak_bytes", "detail",
+                     "deviations", "records"});
   CheckResult result;
   result.verdict = value_at(root.at("verdict"), kVerdicts);
   result.operations = root.at("operations").unsigned_integer();
   result.own_bytes = root.at("own_bytes").unsigned_integer();
+  result.peak_bytes = root.at("peak_bytes").unsigned_integer();
   result.detail = without_control_characters(root.at("detail").text());
   if (result.detail.size() > kLongestText) root.at("detail").fail("expected a shorter text");
   result.deviations = notes_from(root.at("deviations"));

@@ -39,12 +39,13 @@ struct CheckInfo {
   bool blocks_migrate = false;                   // without bound, from thread to thread
   // Checks with smaller numbers run first.
   unsigned rank = 0;
-  // Budgets of the first and of the second pass, in seconds; 0: not in that pass. The second grows
-  // with --seconds where `randomised`; a check that is not does all it has to, whatever its budget.
+  // Budgets of the first and of the second pass, in seconds; 0: not in that pass. Those of further
+  // passes are multiples of the second's where `randomised`; a check that is not does all it has
+  // to, whatever its budget, and is left out there.
   bool randomised = false;
   double quick_seconds = 0;
   double seconds = 0;
-  double deadline_seconds = 30;       // beyond its budget
+  double deadline_seconds = 30;       // beyond 20 times its budget
   std::vector<CheckThreads> threads;  // at least one
 };
 
@@ -78,6 +79,7 @@ struct CheckResult {
   std::string detail;
   std::uint64_t operations = 0;
   std::uint64_t own_bytes = 0;        // the check's own tables at their largest
+  std::uint64_t peak_bytes = 0;       // of the process's resident memory; 0: not known
   std::vector<CheckNote> deviations;  // from what the source says
   std::vector<CheckNote> records;
 };
@@ -92,12 +94,13 @@ struct CheckResultView {
   std::string_view detail;
   std::uint64_t operations = 0;
   std::uint64_t own_bytes = 0;
+  std::uint64_t peak_bytes = 0;
   std::span<const Note> deviations;
   std::span<const Note> records;
 };
 
-// {"version":1,"verdict":"ok","operations":N,"own_bytes":N,"detail":"",
-//  "deviations":[{"name":"...","text":"..."}],"records":[...]}
+// {"version":1,"verdict":"ok","operations":N,"own_bytes":N,"peak_bytes":N,
+//  "detail":"","deviations":[{"name":"...","text":"..."}],"records":[...]}
 // Writes into `buffer` and returns the length; asks no heap, so that a process whose heap is broken
 // can say so. Bytes that are not printable ASCII become spaces or '?'; a detail that does not fit
 // is cut. 16 KiB hold any result with 40 notes.

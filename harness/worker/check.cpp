@@ -14,6 +14,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/file.hpp"
 #include "harness/base/text.hpp"
+#include "harness/measure/memory.hpp"
 #include "harness/worker/result_channel.hpp"
 
 namespace stackheap {
@@ -183,6 +184,7 @@ void CheckRun::end(CheckVerdict verdict, const char* detail) {
   result.operations = operations_;
   for (const CheckLane& lane : lanes_) result.operations += lane.operations;
   result.own_bytes = own_bytes_ + sizeof(Notes) + lanes_.size() * sizeof(CheckLane);
+  if (const auto memory = read_resident_memory()) result.peak_bytes = memory->peak_bytes;
   result.deviations = std::span(deviations).first(deviation_count);
   result.records = std::span(records).first(record_count);
   if (!has_result_descriptor()) {

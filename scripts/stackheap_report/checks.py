@@ -26,6 +26,7 @@ MEANINGS = (
     ("recorded", "the rules leave open what happens, and it is written down"),
     ("unsupported", "it cannot run here"))
 NAMED = 12
+FULL_PASS = 1  # 0 is the short one
 
 
 def checks(folder: StressFolder) -> Markup:
@@ -36,7 +37,7 @@ def checks(folder: StressFolder) -> Markup:
         standings_table(folder) if not rows.empty else None,
         details("What the verdicts mean", element("ul", [
             element("li", badge(name), f": {meaning}") for name, meaning in MEANINGS])),
-        failed(folder), deviations(folder) if not rows.empty else None, unsupported(folder),
+        memory(folder), failed(folder), deviations(folder) if not rows.empty else None, unsupported(folder),
         recorded(folder), known_list(folder)])
 
 
@@ -111,6 +112,29 @@ def standings_table(folder: StressFolder) -> Markup:
              f"{(rows['allocator'] == name).sum():,}"] for name in folder.allocators]
     return table(("allocator", *names, "check-runs"), body, "Check-runs by verdict",
                  numbers=range(1, len(names) + 2))
+
+
+def memory(folder: StressFolder) -> Markup | None:
+    """Of a run of more than the two passes: does a process that lives longer take more? A check-run is
+    set against that of the same check and threads in the full pass."""
+    rows = folder.check_runs
+    rows = rows[(rows["pass"] >= FULL_PASS) & (rows["peak_resident_bytes"] > 0)]
+    if rows.empty or rows["pass"].max() == FULL_PASS:
+        return None
+    key = ["allocator", "check", "threads"]
+    full = rows[rows["pass"] == FULL_PASS].drop_duplicates(key).set_index(key)["peak_resident_bytes"]
+    rows = rows.join(full.rename("at_first"), on=key)
+    body: list[list[Field]] = []
+    for (allocator, number), some in rows.groupby(["allocator", "pass"]):
+        ratios = (some["peak_resident_bytes"] / some["at_first"]).dropna()
+        body.append([allocator, int(number), f"{len(some):,}", number_text(some["budget_seconds"].max(), "s"),
+                     number_text(some["peak_resident_bytes"].max(), "B"),
+                     *(number_text(of(ratios)) if not ratios.empty else ""
+                       for of in (pd.Series.median, pd.Series.max))])
+    return table(("allocator", "pass", "check-runs", "longest, without its grace", "largest process",
+                  "against the full pass: median", "largest"), body,
+                 "Peak resident memory of the checks' processes, pass by pass",
+                 numbers=range(1, 7))
 
 
 def finding(detail: str, command: str) -> list[Child]:

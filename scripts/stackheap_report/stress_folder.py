@@ -17,7 +17,8 @@ from .tables import read_small, remedy
 CHECK_RUNS: dict[str, Converter] = {
     "check": text, "allocator": text, "threads": count, "seed": count, "operations": number,
     "verdict": text, "detail": text, "known": text, "deviations": text, "records": text,
-    "seconds": number, "pass": count, "command": text}
+    "peak_resident_bytes": number, "seconds": number, "budget_seconds": number, "pass": count,
+    "command": text}
 MISUSE: dict[str, Converter] = {
     "allocator": text, "misuse": text, "case": text, "outcome": text, "when": text, "how": text}
 MISUSE_KEY = ["allocator", "misuse", "case"]
