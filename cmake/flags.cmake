@@ -22,6 +22,10 @@ if(STACKHEAP_SANITIZE)
     add_compile_options(-Wno-maybe-uninitialized)
   endif()
   add_compile_options(-fsanitize=${STACKHEAP_SANITIZE} -fno-sanitize-recover=all)
+  # clang 14 cannot compile coroutines with what this check puts before each function.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    add_compile_options(-fno-sanitize=function)
+  endif()
   add_link_options(-fsanitize=${STACKHEAP_SANITIZE})
 endif()
 
