@@ -21,7 +21,8 @@ inline constexpr auto kSteps = [] {
   return steps;
 }();
 
-using Word = std::uint64_t __attribute__((may_alias, aligned(1)));
+// The attributes stand where both compilers take them for the new type.
+using Word __attribute__((may_alias, aligned(1))) = std::uint64_t;
 
 constexpr std::uint64_t first_word(std::uint64_t id) {
   return splitmix64(id);

@@ -15,8 +15,13 @@ namespace {
 
 using namespace stress;
 
-// More than this, gained without end, is a leak. What is live is less than a quarter of it.
+// More than this, gained without end, is a leak; what is live is less than a quarter of it. But
+// threads' caches may fill slowly: gperftools lets them have 32 MiB in all
+// (TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES), and took 11 MiB in 3 s of 16 threads. So a hundredth of
+// what was passed may stay as well, up to what no cache is known to keep.
 constexpr std::int64_t kAllowedGrowth = std::int64_t{6} << 20U;
+constexpr std::int64_t kAllowedCaches = std::int64_t{64} << 20U;
+constexpr std::int64_t kPassedForEachCached = 100;
 
 // From one lane to one other.
 class Queue {
@@ -55,7 +60,13 @@ struct Passing {
   MappedArray<Queue> queues;  // by the lane that writes
   GrowthWatch growth;
   std::atomic<unsigned> writers{0};
+  std::atomic<std::int64_t> passed_bytes{0};  // each lane adds its own at its end
 };
+
+std::int64_t allowed_growth(const Passing& passing) {
+  return kAllowedGrowth +
+         std::min(kAllowedCaches, passing.passed_bytes.load() / kPassedForEachCached);
+}
 
 void look(CheckRun& run, Passing& passing, const CheckLane& lane) {
   if (lane.index != 0 || lane.operations % 64 != 0) return;
@@ -64,12 +75,12 @@ void look(CheckRun& run, Passing& passing, const CheckLane& lane) {
 
 void judge(CheckRun& run, const Passing& passing) {
   run.own_bytes(passing.heap.registry().own_bytes() + run.threads() * sizeof(Queue));
-  if (const auto bytes = passing.growth.sustained(kAllowedGrowth)) {
+  if (const auto bytes = passing.growth.sustained(allowed_growth(passing))) {
     run.unsafe(
-        "the process grew by %jd KiB while less than %zu KiB were live, and did not stop: what "
-        "other "
-        "threads free is not used again",
-        static_cast<std::intmax_t>(*bytes / 1024), run.threads() * std::size_t{96});
+        "the process grew by %jd KiB while less than %zu KiB were live and %jd KiB were passed on, "
+        "and did not stop: what other threads free is not used again",
+        static_cast<std::intmax_t>(*bytes / 1024), run.threads() * std::size_t{96},
+        static_cast<std::intmax_t>(passing.passed_bytes.load() / 1024));
   }
 }
 
@@ -81,6 +92,7 @@ void run_ring(CheckRun& run) {
     Queue& own = passing.queues[lane.index];
     Queue& before = passing.queues[(lane.index + lane.count - 1) % lane.count];
     Block waiting;
+    std::int64_t passed = 0;
     while (lane.time_left()) {
       lane.operation();
       lane.disturb();
@@ -88,10 +100,12 @@ void run_ring(CheckRun& run) {
       if (own.push(waiting)) waiting = {};
       Block received = before.pop();
       if (!received && waiting) sched_yield();
+      passed += static_cast<std::int64_t>(received.size);
       passing.heap.release(lane, received);
       look(run, passing, lane);
     }
     passing.heap.release(lane, waiting);
+    passing.passed_bytes.fetch_add(passed);
     passing.writers.fetch_sub(1, std::memory_order_acq_rel);
     while (passing.writers.load(std::memory_order_acquire) != 0) sched_yield();
     for (Block left = before.pop(); left; left = before.pop()) passing.heap.release(lane, left);
@@ -115,6 +129,7 @@ void run_to_one(CheckRun& run) {
       passing.writers.fetch_sub(1, std::memory_order_acq_rel);
       return;
     }
+    std::int64_t passed = 0;
     for (;;) {
       const bool last = passing.writers.load(std::memory_order_acquire) == 0;
       bool any = false;
@@ -123,6 +138,7 @@ void run_to_one(CheckRun& run) {
           any = true;
           lane.operation();
           lane.disturb();
+          passed += static_cast<std::int64_t>(block.size);
           passing.heap.release(lane, block);
           look(run, passing, lane);
         }
@@ -130,6 +146,7 @@ void run_to_one(CheckRun& run) {
       if (!any && last) break;
       if (!any) sched_yield();
     }
+    passing.passed_bytes.fetch_add(passed);
   });
   judge(run, passing);
 }
