@@ -261,8 +261,9 @@ Subcommand define_stress(CLI::App& app, const CommonOptions& common) {
                   "thread counts of the checks that take several, '2,16', or auto; else their own")
       ->type_name("LIST");
   stress
-      .add_option("--seconds", o->seconds,
-                  "run for so long, with new seeds and for longer each, once all is done; else once")
+      .add_option(
+          "--seconds", o->seconds,
+          "run for so long, with new seeds and for longer each, once all is done; else once")
       ->type_name("TIME");
   stress.add_option("--seed", o->run.seed, "of all random choices; else from the clock")
       ->type_name("N");

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "harness/base/clock.hpp"
-#include "harness/measure/schedstat.hpp"
+#include "harness/measure/thread_state.hpp"
 
 namespace stackheap {
 namespace {
@@ -22,8 +22,6 @@ constexpr std::uint64_t kSlowness = 1;
 constexpr std::uint64_t kLookEveryNs = 20'000'000;
 constexpr std::uint64_t kSpinLimitNs = 450'000'000 * kSlowness;
 constexpr std::uint64_t kBlockedLimitNs = 450'000'000 * kSlowness;
-// Where the kernel does not account for waiting in the run queue, all of it looks blocked.
-constexpr std::uint64_t kUnaccountedFactor = 10;
 // The watch itself was not let run: what it would conclude is about the machine.
 constexpr std::uint64_t kLongestPauseNs = 5 * kLookEveryNs;
 
@@ -37,18 +35,6 @@ std::optional<std::uint64_t> cpu_ns_of(int thread_id) {
          static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-std::uint64_t queue_ns_of(int thread_id) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", thread_id);
-  const Schedstat file(path);
-  return file ? file.run_queue_ns().value_or(0) : 0;
-}
-
-bool queue_is_accounted() {
-  const Schedstat file("/proc/thread-self/schedstat");
-  return file && file.counts();
-}
-
 timespec absolute(std::uint64_t ns) {
   return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
 }
@@ -56,7 +42,7 @@ timespec absolute(std::uint64_t ns) {
 std::uint64_t blocked_limit(std::size_t lanes) {
   const auto cpus = static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   const std::uint64_t crowd = std::max<std::size_t>(1, lanes / cpus);
-  return kBlockedLimitNs * crowd * (queue_is_accounted() ? 1 : kUnaccountedFactor);
+  return kBlockedLimitNs * crowd;
 }
 
 }  // namespace
@@ -78,7 +64,7 @@ StallWatch::StallWatch(CheckRun& run, std::span<CheckLane> lanes)
       if (now - last > kLongestPauseNs) {
         for (View& view : watch.views_) view.since_ns = 0;
       }
-      watch.look(now);
+      watch.look(now, last);
       last = now;
     }
   };
@@ -91,7 +77,7 @@ StallWatch::~StallWatch() {
   STACKHEAP_CHECK(::sem_destroy(&end_) == 0);
 }
 
-void StallWatch::look(std::uint64_t now) {
+void StallWatch::look(std::uint64_t now, std::uint64_t last) {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const CheckLane& lane = lanes_[i];
     View& view = views_[i];
@@ -109,16 +95,11 @@ void StallWatch::look(std::uint64_t now) {
       view.since_ns = 0;
       continue;
     }
-    const std::uint64_t queue = queue_ns_of(id);
-    if (view.since_ns == 0) {
-      view.since_ns = now;
-      view.cpu_ns = *cpu;
-      view.queue_ns = queue;
-    }
+    if (view.since_ns == 0) view = {.calls = calls, .since_ns = now, .cpu_ns = *cpu};
     view.used_ns = *cpu - view.cpu_ns;
-    const std::uint64_t accounted = view.used_ns + (queue - view.queue_ns);
-    const std::uint64_t passed = now - view.since_ns;
-    view.blocked_ns = passed > accounted ? passed - accounted : 0;
+    // Who waits for a CPU, or in the kernel for a page, is not asleep.
+    const bool asleep = state_of_thread(id).value_or('S') == 'S';
+    if (asleep && view.since_ns < now) view.blocked_ns += now - last;
   }
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const View& view = views_[i];

@@ -2,9 +2,9 @@
 // but only after half a minute, and cannot say in which call.
 //
 // Told apart by what the kernel accounts: a lane that used half a second of CPU time in one call
-// spins; one that was neither running nor ready to run for half a second is blocked, which counts
-// only while no other lane is held up on the way to a CPU: that one may hold the lock. So a busy
-// machine, which takes CPUs away for seconds, accuses nobody.
+// spins; one that was asleep at looks for half a second in all is blocked, which counts only while
+// no other lane is held up on the way to a CPU: that one may hold the lock. So a busy machine,
+// which takes CPUs away for seconds, accuses nobody.
 #pragma once
 
 #include <pthread.h>
@@ -30,14 +30,13 @@ class StallWatch {
   // What is known of a lane's present call.
   struct View {
     std::uint64_t calls = 0;
-    std::uint64_t since_ns = 0;  // 0: it came back since the last look
-    std::uint64_t cpu_ns = 0;    // at since_ns
-    std::uint64_t queue_ns = 0;
-    std::uint64_t used_ns = 0;  // since then
-    std::uint64_t blocked_ns = 0;
+    std::uint64_t since_ns = 0;    // 0: it came back since the last look
+    std::uint64_t cpu_ns = 0;      // at since_ns
+    std::uint64_t used_ns = 0;     // since then
+    std::uint64_t blocked_ns = 0;  // between looks at which it slept
   };
 
-  void look(std::uint64_t now);
+  void look(std::uint64_t now, std::uint64_t last);
   void judge(const CheckLane& lane, const View& view);
   bool others_may_hold_it_up(std::size_t lane) const;
 

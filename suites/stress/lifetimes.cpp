@@ -222,7 +222,7 @@ const CheckRegistration kOrphans{
      .summary = "a thread ends with live blocks, which others verify, resize and free",
      .source = "C11 7.22.3: lifetime ends at free",
      .blocks_migrate = true,
-     .rank = 21,
+     .rank = 20,
      .randomised = true,
      .quick_seconds = 0.04,
      .seconds = 0.4,

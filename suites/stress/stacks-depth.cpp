@@ -81,7 +81,7 @@ const CheckRegistration kDepth{
     {.name = "stacks/depth",
      .summary = "Deep recursion gets to within a page of the end of every kind of stack",
      .source = "Boost.Context, stack allocators; pthread_attr_setstacksize(3)",
-     .rank = 20,
+     .rank = 21,
      .quick_seconds = 0.1,
      .seconds = 0.1,
      .threads = {CheckThreads::kOne}},

@@ -124,7 +124,7 @@ const CheckRegistration kGuards{
     {.name = "stacks/guard",
      .summary = "Overrunning a guarded stack, of fibers and threads, faults in its guard",
      .source = "pthread_attr_setguardsize(3); Boost.Context, protected_fixedsize_stack",
-     .rank = 20,
+     .rank = 21,
      .quick_seconds = 0.1,
      .seconds = 0.1,
      .threads = {CheckThreads::kOne}},

@@ -177,7 +177,7 @@ const CheckRegistration kNeighbours{
     {.name = "stacks/neighbours",
      .summary = "Fibers' stacks side by side: canaries and suspended frames stay as they are",
      .source = "a stack belongs to one fiber",
-     .rank = 20,
+     .rank = 21,
      .randomised = true,
      .quick_seconds = 0.05,
      .seconds = 0.3,
