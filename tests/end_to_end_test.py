@@ -636,7 +636,7 @@ class ProofTest(FolderTest):
         library = support.compile_library(self.folder, "partial", PARTIAL_MALLOC)
         self.run_with("--allocator", f"mine={library}", "--allocator-env", "mine", "MINE=a b")
         log = next((self.out / "logs").iterdir()).read_text()
-        self.assertRegex(log, rf"\nrepeat: MINE='a b' LD_PRELOAD='{library}' .*--cell '{{")
+        self.assertRegex(log, rf"\nrepeat: MINE='a b' LD_PRELOAD={library} .*--cell '{{")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ TEST(RepeatCommandTest, NamesEnvironmentPreloadAndCellQuotedForAShell) {
   preload.value = "/lib/libmy.so";
   const std::string command = repeat_command("/opt/worker", &allocator, preload, request());
   EXPECT_EQ(command.substr(0, command.find('{')),
-            "MALLOC_CONF='a:b' LD_PRELOAD='/lib/libmy.so' /opt/worker --cell '");
+            "MALLOC_CONF='a:b' LD_PRELOAD=/lib/libmy.so /opt/worker --cell '");
   EXPECT_NE(command.find(R"("variant":"it'\''s")"), std::string::npos);
   EXPECT_TRUE(command.ends_with("' --result-fd 1"));
 }
@@ -42,10 +42,13 @@ TEST(RepeatCommandTest, LeavesTheTildeOfAHomeFolderOutsideOfQuotes) {
   const char* home = std::getenv("HOME");
   const std::string before = home == nullptr ? "" : home;
   ASSERT_EQ(::setenv("HOME", "/home/someone", 1), 0);
+  PreloadPlan preload;
+  preload.value = "/home/someone/it.so:/lib/x.so:/home/someone/a b.so";
   const std::string command =
-      repeat_command("/home/someone/a b/worker", nullptr, PreloadPlan{}, request());
+      repeat_command("/home/someone/a b/worker", nullptr, preload, request());
   ASSERT_EQ(::setenv("HOME", before.c_str(), 1), 0);
-  EXPECT_TRUE(command.starts_with("~/'a b/worker' --cell "));
+  EXPECT_TRUE(command.starts_with("LD_PRELOAD=~/it.so:/lib/x.so:~/'a b.so' ~/'a b/worker' --cell "))
+      << command;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,6 +21,17 @@ TEST(ThreadState, OfTheOneThatAsksIsRunning) {
 
 TEST(ThreadState, OfNoThreadIsNone) {
   EXPECT_EQ(state_of_thread(0), std::nullopt);
+  EXPECT_EQ(state_of_process(-1), std::nullopt);
+}
+
+TEST(ThreadState, OfAProcessThatHasEndedAndIsNotReapedIsNeitherReadyNorAsleep) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) ::_exit(0);
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(state_of_process(child), 'Z');
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 TEST(ThreadState, OfOneThatWaitsForASemaphoreIsAsleepWhateverItsName) {

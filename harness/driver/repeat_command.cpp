@@ -25,6 +25,18 @@ std::string shell_path(std::string_view path) {
   return text.substr(0, text.size() - rest.size()) + shell_quoted(rest);
 }
 
+// Paths separated by colons: in an assignment a shell expands ~ behind each of them too.
+std::string shell_paths(std::string_view paths) {
+  std::string text;
+  for (;;) {
+    const std::size_t colon = paths.find(':');
+    text += shell_path(paths.substr(0, colon));
+    if (colon == std::string_view::npos) return text;
+    text += ':';
+    paths.remove_prefix(colon + 1);
+  }
+}
+
 // What stands before and after a command that runs under an allocator.
 struct Surroundings {
   std::string variables;
@@ -45,7 +57,7 @@ Surroundings surroundings_of(const Allocator* allocator, const PreloadPlan& prel
       ++descriptor;
     }
   }
-  if (!preload.value.empty()) command += "LD_PRELOAD=" + shell_quoted(preload.value) + " ";
+  if (!preload.value.empty()) command += "LD_PRELOAD=" + shell_paths(preload.value) + " ";
   return {command, redirections};
 }
 

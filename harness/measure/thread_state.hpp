@@ -1,5 +1,7 @@
-// What a thread of this process is doing, as the kernel's scheduler sees it.
+// What a thread is doing, as the kernel's scheduler sees it.
 #pragma once
+
+#include <sys/types.h>
 
 #include <optional>
 
@@ -12,5 +14,7 @@ namespace stackheap {
 // That a thread is ready is told by nothing else: the time that it waits for a CPU appears in its
 // schedstat only once it gets one.
 std::optional<char> state_of_thread(int thread_id);
+// Of another process's first thread.
+std::optional<char> state_of_process(pid_t process);
 
 }  // namespace stackheap

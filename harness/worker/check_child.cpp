@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "harness/base/error.hpp"
 #include "harness/base/file.hpp"
 #include "harness/measure/schedstat.hpp"
+#include "harness/measure/thread_state.hpp"
 #include "harness/worker/check_crash.hpp"
 
 namespace stackheap {
@@ -31,11 +33,20 @@ namespace {
   ::_exit(body(context));
 }
 
-double queue_seconds_of(pid_t child) {
+// A wait for a CPU that has not ended is in no schedstat: a child that is not asleep spent on it
+// all that it did not run.
+double waited_seconds_of(pid_t child, double passed_seconds) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/schedstat", static_cast<int>(child));
   const Schedstat file(path);
-  return file ? static_cast<double>(file.run_queue_ns().value_or(0)) * 1e-9 : 0;
+  const double queued = file ? static_cast<double>(file.run_queue_ns().value_or(0)) * 1e-9 : 0;
+  if (state_of_process(child).value_or('S') == 'S') return queued;
+  clockid_t clock = 0;
+  timespec used{};
+  if (::clock_getcpuclockid(child, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
+    return queued;
+  return passed_seconds -
+         (static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9);
 }
 
 // Keeps the last line that says something.
@@ -76,7 +87,7 @@ ChildEnd in_child(double deadline_seconds, int (*body)(void*), void* context) {
     const double left = deadline_seconds - static_cast<double>(monotonic_ns() - started) * 1e-9;
     if (left <= 0) {
       end.kind = ChildEnd::Kind::kTimeout;
-      end.waited_seconds = queue_seconds_of(child);
+      end.waited_seconds = waited_seconds_of(child, deadline_seconds - left);
       STACKHEAP_CHECK(::kill(child, SIGKILL) == 0);
       break;
     }

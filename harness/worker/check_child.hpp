@@ -13,7 +13,7 @@ struct ChildEnd {
   int code = 0;            // exit code or signal
   char message[200] = {};  // the last line that it wrote to stderr or stdout
   double seconds = 0;
-  double waited_seconds = 0;  // of these in the run queue: ready, but without a CPU
+  double waited_seconds = 0;  // where timed out: ready, but without a CPU, or for the kernel
 
   bool exited_with(int wanted) const { return kind == Kind::kExited && code == wanted; }
   bool signalled() const { return kind == Kind::kSignalled; }
