@@ -50,11 +50,11 @@ class MutationScore(unittest.TestCase):
             out = Path(folder) / "score"
             done = score("--mutants", "M0*", "--healthy", "glibc", "--check-runs", "1", "--out", out,
                          "--require", "100")
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             found = rows(out / "healthy.csv")
-            self.assertEqual([row["allocator"] for row in found], ["M0", "M0-own", "glibc"])
+            self.assertEqual([row["allocator"] for row in found], ["M0", "M0-own", "glibc"], done.stderr)
             for row in found:
-                self.assertEqual(row["accusations"], "0", row)
+                self.assertEqual(row["accusations"], "0", row)  # which says why
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_a_mutant_that_no_check_looks_for_is_not_called_caught(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

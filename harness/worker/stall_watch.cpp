@@ -96,10 +96,16 @@ void StallWatch::look(std::uint64_t now, std::uint64_t last) {
       continue;
     }
     if (view.since_ns == 0) view = {.calls = calls, .since_ns = now, .cpu_ns = *cpu};
-    view.used_ns = *cpu - view.cpu_ns;
-    // Who waits for a CPU, or in the kernel for a page, is not asleep.
-    const bool asleep = state_of_thread(id).value_or('S') == 'S';
-    if (asleep && view.since_ns < now) view.blocked_ns += now - last;
+    const std::uint64_t used = *cpu - view.cpu_ns;
+    // Who waits for a CPU, or in the kernel for a page, is not asleep. Who ran since the last look
+    // was woken, and found the lock taken again: that is starvation, and passes.
+    const bool asleep = used == view.used_ns && state_of_thread(id).value_or('S') == 'S';
+    if (!asleep) {
+      view.blocked_ns = 0;
+    } else if (view.since_ns < now) {
+      view.blocked_ns += now - last;
+    }
+    view.used_ns = used;
   }
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const View& view = views_[i];

@@ -2,7 +2,7 @@
 // but only after half a minute, and cannot say in which call.
 //
 // Told apart by what the kernel accounts: a lane that used half a second of CPU time in one call
-// spins; one that was asleep at looks for half a second in all is blocked, which counts only while
+// spins; one that slept for half a second without a break is blocked, which counts only while
 // no other lane is held up on the way to a CPU: that one may hold the lock. So a busy machine,
 // which takes CPUs away for seconds, accuses nobody.
 #pragma once
