@@ -28,8 +28,8 @@ OUTCOMES = {
 def check_run(check: str, allocator: str, verdict: str = "ok", **more: Any) -> dict[str, Any]:
     command = f"worker --check {check} --seed {more.get('seed', 7)}"
     return {"check": check, "allocator": allocator, "threads": 1, "seed": 7, "operations": 1000,
-            "verdict": verdict, "own_bytes": 4096, "peak_resident_bytes": 1 << 20, "seconds": 0.25, "budget_seconds": 0.1, "pass": 1,
-            "command": command, **more}
+            "verdict": verdict, "own_bytes": 4096, "peak_resident_bytes": 1 << 20, "seconds": 0.25,
+            "budget_seconds": 0.1, "pass": 1, "command": command, **more}
 
 
 def check_runs(attack: str = "") -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "harness/base/file.hpp"
+#include "harness/base/text.hpp"
 
 namespace stackheap {
 namespace {
@@ -28,13 +29,10 @@ std::string shell_path(std::string_view path) {
 // Paths separated by colons: in an assignment a shell expands ~ behind each of them too.
 std::string shell_paths(std::string_view paths) {
   std::string text;
-  for (;;) {
-    const std::size_t colon = paths.find(':');
-    text += shell_path(paths.substr(0, colon));
-    if (colon == std::string_view::npos) return text;
-    text += ':';
-    paths.remove_prefix(colon + 1);
+  for (const std::string_view path : split(paths, ':')) {
+    text += (text.empty() ? "" : ":") + shell_path(path);
   }
+  return text;
 }
 
 // What stands before and after a command that runs under an allocator.

@@ -37,8 +37,8 @@ def checks(folder: StressFolder) -> Markup:
         standings_table(folder) if not rows.empty else None,
         details("What the verdicts mean", element("ul", [
             element("li", badge(name), f": {meaning}") for name, meaning in MEANINGS])),
-        memory(folder), failed(folder), deviations(folder) if not rows.empty else None, unsupported(folder),
-        recorded(folder), known_list(folder)])
+        memory(folder), failed(folder), deviations(folder) if not rows.empty else None,
+        unsupported(folder), recorded(folder), known_list(folder)])
 
 
 def verdict_sentence(folder: StressFolder) -> str:
@@ -127,7 +127,8 @@ def memory(folder: StressFolder) -> Markup | None:
     body: list[list[Field]] = []
     for (allocator, number), some in rows.groupby(["allocator", "pass"]):
         ratios = (some["peak_resident_bytes"] / some["at_first"]).dropna()
-        body.append([allocator, int(number), f"{len(some):,}", number_text(some["budget_seconds"].max(), "s"),
+        body.append([allocator, int(number), f"{len(some):,}",
+                     number_text(some["budget_seconds"].max(), "s"),
                      number_text(some["peak_resident_bytes"].max(), "B"),
                      *(number_text(of(ratios)) if not ratios.empty else ""
                        for of in (pd.Series.median, pd.Series.max))])
