@@ -6,6 +6,8 @@
 
 #include <string_view>
 
+#include "harness/base/sanitizers.hpp"
+
 namespace stackheap {
 namespace {
 
@@ -28,19 +30,6 @@ constexpr const char* kCppEntryPoints[] = {"_Znwm",
 constexpr std::string_view kCppLibraries[] = {"libstdc++.so", "libc++.so", "libc++abi.so"};
 constexpr const char* kSanitizerSymbols[] = {"__asan_init", "__tsan_init", "__msan_init",
                                              "__hwasan_init", "__lsan_do_leak_check"};
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kBuiltWithSanitizer = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer) || __has_feature(hwaddress_sanitizer)
-constexpr bool kBuiltWithSanitizer = true;
-#else
-constexpr bool kBuiltWithSanitizer = false;
-#endif
-#else
-constexpr bool kBuiltWithSanitizer = false;
-#endif
 
 const char* file_of(const void* address) {
   Dl_info info{};

@@ -1,5 +1,7 @@
 #include "harness/base/build_info.hpp"
 
+#include "harness/base/sanitizers.hpp"
+
 #define STACKHEAP_TEXT_OF(x) #x
 #define STACKHEAP_TEXT(x) STACKHEAP_TEXT_OF(x)
 #if defined(__clang__)
@@ -10,12 +12,6 @@
 #define STACKHEAP_COMPILER                                                               \
   "gcc " STACKHEAP_TEXT(__GNUC__) "." STACKHEAP_TEXT(__GNUC_MINOR__) "." STACKHEAP_TEXT( \
       __GNUC_PATCHLEVEL__)
-#endif
-
-#if defined(__has_feature)
-#define STACKHEAP_HAS_FEATURE(x) __has_feature(x)
-#else
-#define STACKHEAP_HAS_FEATURE(x) 0
 #endif
 
 namespace stackheap {
@@ -31,13 +27,8 @@ std::string_view compiler_flags() {
 }
 
 std::string_view sanitizer() {
-#if defined(__SANITIZE_ADDRESS__) || STACKHEAP_HAS_FEATURE(address_sanitizer)
-  return "address";
-#elif defined(__SANITIZE_THREAD__) || STACKHEAP_HAS_FEATURE(thread_sanitizer)
-  return "thread";
-#else
-  return "";
-#endif
+  if (kBuiltWithAddressSanitizer) return "address";
+  return kBuiltWithThreadSanitizer ? "thread" : "";
 }
 
 }  // namespace stackheap

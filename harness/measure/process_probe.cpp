@@ -9,12 +9,12 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <string>
 #include <utility>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
+#include "harness/measure/cpu_time.hpp"
 
 namespace stackheap {
 namespace {
@@ -26,17 +26,6 @@ void read_counts(ThreadSnapshot& snapshot) {
   snapshot.involuntary_switches = static_cast<std::uint64_t>(usage.ru_nivcsw);
   snapshot.minor_faults = static_cast<std::uint64_t>(usage.ru_minflt);
   snapshot.major_faults = static_cast<std::uint64_t>(usage.ru_majflt);
-}
-
-// Reads the CPU clock of a thread, for what that does to the kernel's accounts. The clock's id is
-// made of the thread's as pthread_getcpuclockid(3) makes it, which wants a pthread_t.
-void refresh_accounts(int thread) {
-  constexpr unsigned kPerThreadScheduled = 6;
-  const auto clock =
-      static_cast<clockid_t>((~static_cast<unsigned>(thread) << 3U) | kPerThreadScheduled);
-  timespec now{};
-  // Fails where the thread has ended.
-  [[maybe_unused]] const int result = ::clock_gettime(clock, &now);
 }
 
 // Calls visit(id) for every thread of the folder. opendir(3) would take its buffer from the heap.
@@ -109,7 +98,8 @@ void ProcessProbe::read_run_queue(Thread& thread) {
 void ProcessProbe::read_clocks(ThreadSnapshot& snapshot) {
   std::uint64_t run_queue_ns = ended_run_queue_ns_;
   for (std::size_t i = 0; i < count_; ++i) {
-    refresh_accounts(threads_[i].id);
+    // For what that does to the kernel's accounts; none where the thread has ended.
+    (void)cpu_ns_of_thread(threads_[i].id);
     if (has_schedstat_) read_run_queue(threads_[i]);
     run_queue_ns += threads_[i].run_queue_ns;
   }

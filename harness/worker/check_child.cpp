@@ -5,7 +5,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
 #include "harness/base/file.hpp"
+#include "harness/measure/cpu_time.hpp"
 #include "harness/measure/schedstat.hpp"
 #include "harness/measure/thread_state.hpp"
 #include "harness/worker/check_crash.hpp"
@@ -41,12 +41,8 @@ double waited_seconds_of(pid_t child, double passed_seconds) {
   const Schedstat file(path);
   const double queued = file ? static_cast<double>(file.run_queue_ns().value_or(0)) * 1e-9 : 0;
   if (state_of_process(child).value_or('S') == 'S') return queued;
-  clockid_t clock = 0;
-  timespec used{};
-  if (::clock_getcpuclockid(child, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
-    return queued;
-  return passed_seconds -
-         (static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9);
+  const std::optional<std::uint64_t> used = cpu_ns_of_process(child);
+  return used ? passed_seconds - static_cast<double>(*used) * 1e-9 : queued;
 }
 
 // Keeps the last line that says something.

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "harness/base/error.hpp"
+#include "harness/base/sanitizers.hpp"
 #include "harness/worker/check.hpp"
 
 namespace stackheap {
@@ -16,14 +17,8 @@ namespace {
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 constexpr std::size_t kStackBytes = std::size_t{32} << 10U;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 void set_actions(void (*handler)(int, siginfo_t*, void*)) {
-  if (kSanitized) return;
+  if (kBuiltWithSanitizer) return;
   struct sigaction action {};
   sigemptyset(&action.sa_mask);
   if (handler == nullptr) {
@@ -68,7 +63,7 @@ void forget_crashes() {
   set_actions(nullptr);
 }
 
-AlternateStack::AlternateStack() : memory_(kSanitized ? 0 : kStackBytes) {
+AlternateStack::AlternateStack() : memory_(kBuiltWithSanitizer ? 0 : kStackBytes) {
   if (memory_.empty()) return;
   stack_t stack{};
   stack.ss_sp = memory_.data();

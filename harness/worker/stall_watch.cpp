@@ -9,31 +9,19 @@
 #include <optional>
 
 #include "harness/base/clock.hpp"
+#include "harness/base/sanitizers.hpp"
+#include "harness/measure/cpu_time.hpp"
 #include "harness/measure/thread_state.hpp"
 
 namespace stackheap {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kSlowness = 20;
-#else
-constexpr std::uint64_t kSlowness = 1;
-#endif
+constexpr std::uint64_t kSlowness = kBuiltWithSanitizer ? 20 : 1;
 constexpr std::uint64_t kLookEveryNs = 20'000'000;
 constexpr std::uint64_t kSpinLimitNs = 450'000'000 * kSlowness;
 constexpr std::uint64_t kBlockedLimitNs = 450'000'000 * kSlowness;
 // The watch itself was not let run: what it would conclude is about the machine.
 constexpr std::uint64_t kLongestPauseNs = 5 * kLookEveryNs;
-
-// CPU time of a thread of this process; the clock's number as clock_getcpuclockid(3) makes it of a
-// process, with the bit that says thread (linux/posix-timers.h).
-std::optional<std::uint64_t> cpu_ns_of(int thread_id) {
-  const auto clock = static_cast<clockid_t>(~static_cast<unsigned>(thread_id) << 3U | 6U);
-  timespec time{};
-  if (::clock_gettime(clock, &time) != 0) return {};
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(time.tv_nsec);
-}
 
 timespec absolute(std::uint64_t ns) {
   return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
@@ -90,7 +78,7 @@ void StallWatch::look(std::uint64_t now, std::uint64_t last) {
       view.since_ns = 0;
       continue;
     }
-    const auto cpu = cpu_ns_of(id);
+    const auto cpu = cpu_ns_of_thread(id);
     if (!cpu) {
       view.since_ns = 0;
       continue;

@@ -5,37 +5,13 @@
 
 #include <boost/context/stack_context.hpp>
 
-#if defined(__SANITIZE_THREAD__)
-#define STACKHEAP_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define STACKHEAP_THREAD_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define STACKHEAP_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define STACKHEAP_ADDRESS_SANITIZER 1
-#endif
-#endif
+#include "harness/base/sanitizers.hpp"
 
 #if defined(STACKHEAP_ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>
 #endif
 
 namespace stackheap {
-
-#if defined(STACKHEAP_THREAD_SANITIZER)
-inline constexpr bool kBuiltWithThreadSanitizer = true;
-#else
-inline constexpr bool kBuiltWithThreadSanitizer = false;
-#endif
-#if defined(STACKHEAP_ADDRESS_SANITIZER)
-inline constexpr bool kBuiltWithAddressSanitizer = true;
-#else
-inline constexpr bool kBuiltWithAddressSanitizer = false;
-#endif
 
 // Before a dead context's stack goes back; nothing outside AddressSanitizer.
 inline void forget_frames([[maybe_unused]] const boost::context::stack_context& stack) {
