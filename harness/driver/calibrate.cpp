@@ -8,44 +8,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/error.hpp"
 #include "harness/base/random.hpp"
+#include "harness/driver/calibration_design.hpp"
 #include "harness/driver/plan.hpp"
 #include "harness/driver/run_folder.hpp"
 
 namespace stackheap {
 namespace {
 
-struct CalibrationCell {
-  const char* workload;
-  const char* variant;
-  std::int64_t parameter;  // 0: none
-  bool all_cpus;
-};
-
-// A fast path, a working set and blocks that wander, each by itself and shared.
-constexpr CalibrationCell kCells[] = {
-    {"heap/pair", "malloc", 64, false},         {"heap/slots", "malloc", 1024, true},
-    {"heap/slots", "malloc", 1024, false},      {"threads/larson", "new-delete", 0, true},
-    {"threads/larson", "new-delete", 0, false}, {"heap/pair", "malloc", 64, true},
-};
-
-struct SampleShape {
-  std::uint64_t window_ns;
-  unsigned windows;
-  unsigned warm_up;
-};
-// One after the other: short windows and few of them make a trial cheap, and bring the two
-// processes of a pair near to each other in time.
-constexpr SampleShape kApart{2'000'000, 4, 1};
-// In turns: the shorter the window, the more alike are the moments that are compared. With 0.2 ms
-// the ratio of two processes scattered by 0.9 %, with 0.5 ms by 1.1 % and with 2 ms by 2.2 % where
-// one after the other it was 5.9 %.
-constexpr SampleShape kInTurns{200'000, 100, 10};
 constexpr unsigned kPilots = 3;
 constexpr double kDeadlineSeconds = 30;
 // Two sessions of five are long: a detectable slowdown asks for as much of a pair's time as the
@@ -96,14 +70,16 @@ class Sessions {
       : workloads_(workloads),
         topology_(topology),
         options_(options),
+        design_(calibration_design(options.turns)),
         sampler_(sampler),
         file_(file),
         random_(derive_seed(options.seed, file.next_session())) {}
 
   CalibrateReport run() {
-    for (const CalibrationCell& cell : kCells) require(cell);
+    for (const CalibrationCell& cell : design_.cells)
+      request_for(cell, 0);  // throws before any ran
     started_ns_ = monotonic_ns();
-    while (!is_over()) run_session(kCells[file_.next_session() % std::size(kCells)]);
+    while (!is_over()) run_session(design_.cells[file_.next_session() % design_.cells.size()]);
     return std::move(report_);
   }
 
@@ -111,42 +87,30 @@ class Sessions {
   double left() const {
     return options_.budget_seconds - static_cast<double>(monotonic_ns() - started_ns_) * 1e-9;
   }
-  const SampleShape& shape() const { return options_.turns ? kInTurns : kApart; }
   bool is_over() const { return report_.interrupted || left() <= 0; }
-
-  void require(const CalibrationCell& cell) const {
-    const auto info = std::find_if(workloads_.begin(), workloads_.end(),
-                                   [&](const WorkloadInfo& w) { return w.name == cell.workload; });
-    if (info == workloads_.end() || info->find_variant(cell.variant) == nullptr) {
-      throw UserError(
-          fmt::format("calibrate needs the workload {} with the variant {}, which this "
-                      "worker does not have; leave out --worker",
-                      cell.workload, cell.variant));
-    }
-  }
 
   CellRequest request_for(const CalibrationCell& cell, std::uint64_t seed) const {
     CellRequest request;
     request.workload = cell.workload;
     request.variant = cell.variant;
     request.parameter = cell.parameter;
-    request.threads = cell.all_cpus ? topology_.usable_cpus() : 1;
+    request.threads = threads_of(cell, workloads_, topology_.usable_cpus());
     request.seed = seed;
-    request.windows = shape().windows;
-    request.warm_up_minimum = shape().warm_up;
-    request.warm_up_maximum = shape().warm_up;
+    request.windows = design_.windows;
+    request.warm_up_minimum = design_.warm_up;
+    request.warm_up_maximum = design_.warm_up;
     PlannedCell planned;
     planned.cell.threads = request.threads;
     request.cpus = lane_cpus(planned, topology_, std::nullopt);
     return request;
   }
 
-  // Operations of a thread in a window, from the fastest of a few pilots; 0: none succeeded.
+  // From the fastest of a few pilots; 0: none succeeded.
   std::uint64_t find_share(const CalibrationCell& cell) {
     std::uint64_t share = 0;
     for (unsigned i = 0; i < kPilots && !is_over(); ++i) {
       CellRequest request = request_for(cell, options_.seed);
-      request.pilot_target_ns = shape().window_ns;
+      request.pilot_target_ns = design_.window_ns;
       const Execution execution =
           sampler_.run(request, options_.allocator, kDeadlineSeconds, false);
       report_.interrupted = execution.interrupted;
@@ -156,7 +120,7 @@ class Sessions {
         note_failure(execution);
       }
     }
-    return share;
+    return share == 0 ? 0 : divisible_share(share);
   }
 
   void note_failure(const Execution& execution) {
@@ -178,10 +142,7 @@ class Sessions {
     BankSample sample;
     sample.session = file_.next_session();
     sample.started = utc_now();
-    sample.cell = cell.parameter == 0
-                      ? fmt::format("{}/{}/{}", cell.workload, cell.variant, options_.allocator)
-                      : fmt::format("{}/{}/{}/{}", cell.workload, cell.variant, options_.allocator,
-                                    cell.parameter);
+    sample.cell = cell.label(options_.allocator);
     sample.all_cpus = cell.all_cpus;
     double pair_seconds = 0;
     const double enough = is_long(sample.session) ? kLongPairSeconds : kShortPairSeconds;
@@ -279,9 +240,7 @@ class Sessions {
   }
 
   PlacedRequest place(std::size_t side, CellRequest request, std::uint64_t share) const {
-    // More operations are done than are reported: a slowdown that is exact.
-    const double factor = 1 + slowdown_ppm(side) * 1e-6;
-    request.share = static_cast<std::uint64_t>(std::llround(static_cast<double>(share) * factor));
+    request.share = share_of_side(side, share);
     return {std::move(request),
             side == kOtherPair.candidate ? *options_.other : options_.allocator};
   }
@@ -309,6 +268,7 @@ class Sessions {
   std::span<const WorkloadInfo> workloads_;
   const Topology& topology_;
   const CalibrateOptions& options_;
+  const CalibrationDesign& design_;
   SampleSource& sampler_;
   BankFile& file_;
   Random random_;
