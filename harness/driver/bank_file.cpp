@@ -25,14 +25,13 @@ constexpr ColumnInfo kColumns[] = {
     {"order", "integer", "", "Position within the round."},
     {"side", "text", "",
      "same-N: the family, the cell under several names; the others are pairs, whose two sides run "
-     "one "
-     "after the other, the baseline ending in -base. equal-N: the cell twice; slower-PPM: it does "
-     "so "
-     "many millionths more operations than are reported; other: another allocator; disturbed: "
-     "beside a foreign process in one round of ten. Long sessions leave out the last two, and the "
-     "family in half of their rounds."},
+     "one after the other, the baseline ending in -base. equal-N: the cell twice; slower-PPM: it "
+     "does so many millionths more operations than are reported; other: another allocator; "
+     "disturbed: beside a foreign process in one round of ten. Long sessions leave out the last "
+     "two, and the family in half of their rounds."},
     {"status", "text", "", "As in samples.csv."},
-    {"seconds", "real", "s", "Of the process, from start to end."},
+    {"seconds", "real", "s",
+     "Of the process, from start to end; of several that take turns, its part."},
     {"share", "integer", "count", "Operations of a thread in a window, as reported."},
     {"windows", "integer", "count", "Measured windows."},
     {"median", "real", "ns", "Time per reported operation of one thread, median over windows."},
@@ -194,10 +193,13 @@ void BankFile::enter(const BankSample& sample, const WindowSummaryValues& values
     bank = std::prev(banks_.end());
     next_session_ = std::max(next_session_, sample.session + 1);
   }
-  auto& [sum, number] = seconds_[static_cast<std::size_t>(bank - banks_.begin())];
-  sum += sample.seconds;
-  ++number;
-  bank->sample_seconds = sum / static_cast<double>(number);
+  // Seven that take turns start side by side, and each takes less than one of two.
+  if (sample.side >= kFamilySides) {
+    auto& [sum, number] = seconds_[static_cast<std::size_t>(bank - banks_.begin())];
+    sum += sample.seconds;
+    ++number;
+    bank->sample_seconds = sum / static_cast<double>(number);
+  }
   // Rounds follow each other; a gap would be a file that was put together by hand.
   while (bank->rounds.size() <= sample.round && bank->rounds.size() < 1'000'000) {
     bank->rounds.emplace_back();

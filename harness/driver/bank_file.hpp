@@ -48,7 +48,7 @@ class BankFile {
   std::filesystem::path path_;
   UniqueFd fd_;
   std::vector<Bank> banks_;
-  std::vector<std::pair<double, std::size_t>> seconds_;  // of each bank: sum and number
+  std::vector<std::pair<double, std::size_t>> seconds_;  // of each bank's pairs: sum and number
   std::uint64_t next_session_ = 0;
 };
 

@@ -171,17 +171,22 @@ class Sessions {
     return units;
   }
 
-  // Returns the mean time of its samples.
+  // Returns the mean time of its pairs' samples.
   double run_round(const CalibrationCell& cell, std::uint64_t share, BankSample& sample) {
     const std::uint64_t seed = derive_seed(options_.seed ^ sample.session, sample.round) >> 11U;
     double seconds = 0;
+    unsigned samples = 0;
     sample.order = 0;
     for (const std::vector<std::size_t>& unit : round_order(sample)) {
       if (is_over()) break;
       if (options_.on_progress) options_.on_progress(sample.session, sample.round, left());
-      seconds += run_unit(unit, request_for(cell, seed), share, sample);
+      const unsigned before = sample.order;
+      const double took = run_unit(unit, request_for(cell, seed), share, sample);
+      if (unit.front() < kFamilySides) continue;
+      seconds += took;
+      samples += sample.order - before;
     }
-    return seconds / static_cast<double>(std::max(sample.order, 1U));
+    return seconds / std::max(samples, 1U);
   }
 
   // Returns the time it took.

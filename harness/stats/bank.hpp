@@ -61,7 +61,7 @@ struct Bank {
   std::uint64_t session = 0;
   std::string cell;
   bool all_cpus = false;         // else 1 thread
-  double sample_seconds = 0.05;  // of one sample, process and all
+  double sample_seconds = 0.05;  // of one sample of a pair, process and all
   std::vector<BankRound> rounds;
 };
 

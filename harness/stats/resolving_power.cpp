@@ -15,6 +15,9 @@ namespace stackheap {
 namespace {
 
 constexpr std::size_t kFewestForAQuantile = 20;
+// A trial takes a hundredth less than its budget: a session ended when a pair had had that much by
+// what samples took until then, and by what all of them took it may be a few rounds short.
+constexpr double kPartOfBudget = 0.99;
 constexpr double kPairSeconds[] = {5, 10, 20, 30, 60};
 constexpr double kChoosingSeconds = 10;
 
@@ -51,7 +54,8 @@ Shortfalls shortfalls(std::span<const Bank> banks, const Selection& selection) {
   };
   for (const Bank& bank : banks) {
     if (bank.all_cpus != selection.all_cpus || !(bank.sample_seconds > 0)) continue;
-    const auto rounds = static_cast<std::size_t>(selection.seconds / (2 * bank.sample_seconds));
+    const auto rounds =
+        static_cast<std::size_t>(kPartOfBudget * selection.seconds / (2 * bank.sample_seconds));
     if (rounds < kTrialRounds) continue;
     std::size_t piece = 0;
     for_each_piece({&bank, 1}, rounds, [&](const Bank&, std::size_t begin) {
