@@ -95,24 +95,36 @@ def assert_text_fits(case: unittest.TestCase, drawn: dict[str, Figure]) -> None:
 
 
 class PlotCase(unittest.TestCase):
+    seen: dict[tuple[str, str, str], dict[str, Figure]] = {}  # by all tests of the process
+
     def setUp(self) -> None:
         temporary = tempfile.TemporaryDirectory(prefix="stackheap-")
         self.addCleanup(temporary.cleanup)
         self.folder = Path(temporary.name) / "run"
+        self.written = ""  # what is in it, if write() made it
+
+    def write(self, kinds: list[Kind], **options: Any) -> None:
+        Synthetic(self.folder, kinds=kinds, **options).write()
+        self.written = repr((kinds, sorted(options.items())))
 
     def figures(self, kinds: list[Kind], **options: Any) -> dict[str, Figure]:
         """All figures of a made-up run; a warning of pandas or matplotlib is a failure."""
-        Synthetic(self.folder, kinds=kinds, **options).write()
+        self.write(kinds, **options)
         return self.drawn()
 
     def drawn(self, style: str = "screen", compared_with: str = "") -> dict[str, Figure]:
-        """All figures of the run that was written, pages by their names."""
+        """All figures of the run that was written, pages by their names. Drawn once: tests look."""
+        known = (self.written, style, compared_with)
+        if self.written and known in self.seen:
+            return self.seen[known]
         with warnings.catch_warnings(), drawn_for(style):
             warnings.simplefilter("error")
             drawn = dict(page for one in plan_figures(load_run(self.folder, compared_with), [])
                          for page in one.pages())
             for figure in drawn.values():
                 FigureCanvasAgg(figure).draw()
+        if self.written:
+            self.seen[known] = drawn
         return drawn
 
     def rows(self, name: str, **wanted: Any) -> list[dict[str, str]]:

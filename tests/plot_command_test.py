@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Callable
 
 SOURCE = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(SOURCE / "tests")]
+sys.path[:0] = [str(SOURCE / "scripts"), str(SOURCE / "tests")]
 
+from in_process import call  # noqa: E402
+from stackheap_plots.command import main  # noqa: E402
 from synthetic_run import Kind, Synthetic, every_role  # noqa: E402
 
 MAGIC = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}
@@ -26,6 +28,7 @@ REMEDY = "write it again with 'stackheap summarize "
 
 
 def plot(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The script as a user runs it. Refusals call its main function: starting it takes longer."""
     return subprocess.run([SOURCE / "scripts" / "plot", *arguments], capture_output=True, text=True,
                           timeout=240, check=False)
 
@@ -43,7 +46,7 @@ class PlotCommandCase(unittest.TestCase):
     def refuse(self, *arguments: str | Path, says: tuple[str, ...]) -> None:
         """Exit 2, one line of complaint with all of that in it, and not one file."""
         before = sorted(self.run_folder.parent.rglob("*"))
-        result = plot(*arguments)
+        result = call(main, *arguments)
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
         for part in ("scripts/plot: ", *says):
@@ -66,7 +69,7 @@ slowdown,"detectable slowdown, 9 of 10 trials",60 s a pair,1,median,,80,11,0.002
 slowdown,"detectable slowdown, 9 of 10 trials",60 s a pair,all,median,,72,10,0.0068,0.006,0.0075,<= 0.7 %,1
 """
 FACTS = {"version": 1, "machine": {"processor": "Example", "kernel": "6.1", "cpus": 2},
-         "when": "2026-01-31T00:00:00Z", "sessions": 21}
+         "when": "2026-01-31T00:00:00Z", "sessions": 21, "turns": False}
 
 
 class PlotOfACalibration(PlotCommandCase):
@@ -88,6 +91,13 @@ class PlotOfACalibration(PlotCommandCase):
         for text in ("equal pairs, 12 rounds", "(n = 2,010)", "1 thread", "all CPUs", "21 sessions"):
             self.assertIn(f"<!-- {text}" if text[0] != "2" else text, figure)
         self.assertNotIn("family of 6", figure)
+        self.assertIn("measured one after the other", figure)
+
+    def test_it_says_that_the_sides_took_turns(self) -> None:
+        (self.run_folder / "calibration.json").write_text(json.dumps({**FACTS, "turns": True}))
+        self.assertEqual(plot(self.run_folder, "--format", "svg").returncode, 0)
+        figure = (self.run_folder / "figures" / "calibration.svg").read_text()
+        self.assertIn("measured in turns", figure)
 
     def test_what_cannot_be_read_is_told_with_the_command_that_writes_it_again(self) -> None:
         (self.run_folder / "calibration.json").write_text("{")
@@ -189,6 +199,11 @@ class PlotRefuses(PlotCommandCase):
         self.refuse(self.run_folder, "--only", "zzz", says=("--only zzz:", "it has claims, scaling"))
         self.refuse(self.run_folder, "--only", "pareto",
                     says=("no workload of this run plays in that figure", "scaling-made-pair"))
+
+    def test_the_script_exits_with_what_its_main_function_returns(self) -> None:
+        result = plot(self.run_folder / "gone")
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertEqual(result.stderr, call(main, self.run_folder / "gone").stderr)
 
     def test_folders_that_are_no_run(self) -> None:
         self.refuse(self.run_folder / "gone", says=("gone: no such folder", "'stackheap run'"))

@@ -16,7 +16,7 @@ from plot_case import (SWAP, PlotCase, assert_text_fits, drawn_texts, labelled, 
                        marked, rounded, segments, words, xs)
 from stackheap_plots.sheet import PAPER, drawn_for  # noqa: E402
 from stackheap_plots.lettering import axis_names  # noqa: E402
-from synthetic_run import Kind, Synthetic, every_role  # noqa: E402
+from synthetic_run import Kind, every_role  # noqa: E402
 
 COLUMN = 85 / 25.4  # inches
 SMALLEST = 6  # points
@@ -24,7 +24,7 @@ SMALLEST = 6  # points
 
 class Paper(PlotCase):
     def paper(self, kinds: list[Kind], **options: object) -> dict[str, Figure]:
-        Synthetic(self.folder, kinds=kinds, **options).write()  # type: ignore[arg-type]
+        self.write(kinds, **options)
         return self.drawn("paper")
 
     def test_every_figure_is_a_column_wide_no_taller_than_a_sheet_and_legible(self) -> None:

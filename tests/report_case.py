@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 from html.parser import HTMLParser
@@ -14,11 +15,17 @@ from pathlib import Path
 from typing import Any, Callable
 
 from report_run import SOURCE, ReportRun, kinds
+from in_process import call
+
+sys.path[:0] = [str(SOURCE / "scripts")]
+
+from stackheap_report.command import main  # noqa: E402
 
 ALLOCATORS = ("glibc", "jemalloc", "mimalloc")
 
 
 def report(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The script as a user runs it. Most tests call its main function: starting it takes longer."""
     return subprocess.run([SOURCE / "scripts" / "report", *arguments], capture_output=True, text=True,
                           timeout=240, check=False)
 
@@ -108,7 +115,7 @@ class ReportCase(unittest.TestCase):
         return ReportRun(self.folder, **chosen).write()
 
     def page(self, *arguments: str | Path) -> Path:
-        result = report(*(arguments or (self.folder,)))
+        result = call(main, *(arguments or (self.folder,)))
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         return Path(result.stdout.strip())
 
@@ -118,7 +125,7 @@ class ReportCase(unittest.TestCase):
     def refuse(self, *arguments: str | Path, says: tuple[str, ...]) -> None:
         """Exit 2, one line of complaint with all of that in it, and not one file."""
         before = sorted(self.folder.parent.rglob("*"))
-        result = report(*(arguments or (self.folder,)))
+        result = call(main, *(arguments or (self.folder,)))
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
         for part in ("scripts/report: ", *says):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import unittest
 from typing import Any
 
-from report_case import ReportCase
+from in_process import call
+from report_case import ReportCase, main, report
 
 FILES = ("samples.csv", "summary.csv", "comparisons.csv", "scaling.csv", "twins.csv", "claims.csv",
          "claim_tests.csv", "latency.csv", "timeline.csv")
@@ -23,6 +24,11 @@ def change_line(content: bytes, number: int, old: bytes, new: bytes) -> bytes:
 
 
 class ReportRefuses(ReportCase):
+    def test_the_script_exits_with_what_its_main_function_returns(self) -> None:
+        result = report(self.folder / "gone")
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertEqual(result.stderr, call(main, self.folder / "gone").stderr)
+
     def test_folders_that_are_no_run(self) -> None:
         self.refuse(self.folder / "gone", says=("gone: no such folder", "'stackheap run'"))
         self.refuse(self.folder.parent, says=("not a run folder, it has no run.json",))

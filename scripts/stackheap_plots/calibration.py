@@ -49,12 +49,13 @@ def draw(folder: Path) -> list[Figure]:
         machine = facts["machine"]
         origin = Origin(f"{machine['processor']} · {machine['cpus']} CPUs · Linux "
                         f"{machine['kernel']} · {facts['sessions']} sessions · {facts['when'][:10]}")
+        way = "in turns" if facts["turns"] else "one after the other"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PlotError(f"{folder / 'calibration.json'}: it cannot be read ({error}); {remedy}."
                         ) from None
     page = Page(origin, "How far verdicts can be believed on this machine",
-                "Sides whose truth is known, measured and judged as a run is. Grey: what is asked of "
-                "the rates, 3 to 7 %.", 2, 2, PANEL, left=2.0, legend=legend(figures),
+                f"Sides whose truth is known, measured {way} and judged as a run is. Grey: what is "
+                "asked of the rates, 3 to 7 %.", 2, 2, PANEL, left=2.0, legend=legend(figures),
                 notes=["Lines and bands: 95 % intervals."])
     draw_rates(page.axes[0], figures)
     draw_resolution(page.axes[1], figures)
