@@ -169,7 +169,9 @@ class StressTest(FolderTest):
                            "--check", "blocks/zero-size")
         self.assertEqual(done.returncode, 1, done.stdout)
         rows = self.rows().set_index("check")
-        detail = rows.loc["blocks/mixed", "detail"].iloc[0]
+        mixed = rows.loc["blocks/mixed"]
+        # On a machine that is busy the short pass may end before the fault begins.
+        detail = mixed[mixed["verdict"] == "unsafe"]["detail"].iloc[0]
         self.assertRegex(detail, r"SIGABRT.* on thread 0 of 1, operation \d+, in malloc\(\d+\)")
         # The other check runs all the same.
         self.assertEqual(set(rows.loc["blocks/zero-size", "verdict"]), {"recorded"})
