@@ -15,7 +15,7 @@ from typing import Callable
 SOURCE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(SOURCE / "scripts"), str(SOURCE / "tests")]
 
-from in_process import call  # noqa: E402
+from in_process import assert_refused, call  # noqa: E402
 from stackheap_plots.command import main  # noqa: E402
 from synthetic_run import Kind, Synthetic, every_role  # noqa: E402
 
@@ -44,14 +44,8 @@ class PlotCommandCase(unittest.TestCase):
         Synthetic(self.run_folder, ("glibc", "jemalloc"), (1, 2), kinds=KINDS).write()
 
     def refuse(self, *arguments: str | Path, says: tuple[str, ...]) -> None:
-        """Exit 2, one line of complaint with all of that in it, and not one file."""
-        before = sorted(self.run_folder.parent.rglob("*"))
-        result = call(main, *arguments)
-        self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
-        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
-        for part in ("scripts/plot: ", *says):
-            self.assertIn(part, result.stderr)
-        self.assertEqual(sorted(self.run_folder.parent.rglob("*")), before)
+        assert_refused(self, main, *arguments, says=("scripts/plot: ", *says),
+                       folder=self.run_folder.parent)
 
     def edit(self, name: str, change: Callable[[bytes], bytes]) -> Path:
         path = self.run_folder / name

@@ -14,8 +14,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Callable
 
+from in_process import assert_refused, call
 from report_run import SOURCE, ReportRun, kinds
-from in_process import call
 
 sys.path[:0] = [str(SOURCE / "scripts")]
 
@@ -123,14 +123,8 @@ class ReportCase(unittest.TestCase):
         return Words(self.page(*arguments)).all()
 
     def refuse(self, *arguments: str | Path, says: tuple[str, ...]) -> None:
-        """Exit 2, one line of complaint with all of that in it, and not one file."""
-        before = sorted(self.folder.parent.rglob("*"))
-        result = call(main, *(arguments or (self.folder,)))
-        self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
-        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
-        for part in ("scripts/report: ", *says):
-            self.assertIn(part, result.stderr)
-        self.assertEqual(sorted(self.folder.parent.rglob("*")), before)
+        assert_refused(self, main, *(arguments or (self.folder,)), says=("scripts/report: ", *says),
+                       folder=self.folder.parent)
 
     def edit(self, name: str, change: Callable[[bytes], bytes]) -> Path:
         path = self.folder / name

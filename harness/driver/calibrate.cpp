@@ -76,8 +76,8 @@ class Sessions {
         random_(derive_seed(options.seed, file.next_session())) {}
 
   CalibrateReport run() {
-    for (const CalibrationCell& cell : design_.cells)
-      request_for(cell, 0);  // throws before any ran
+    // Throws where the worker lacks one of them, before any has run.
+    for (const CalibrationCell& cell : design_.cells) request_for(cell, 0);
     started_ns_ = monotonic_ns();
     while (!is_over()) run_session(design_.cells[file_.next_session() % design_.cells.size()]);
     return std::move(report_);

@@ -147,12 +147,7 @@ void SampleRunner::run_cell(const Block& block, const PlannedCell& planned, unsi
     expected_seconds = options_.instrumentation.seconds_of(planned);
   }
   last_block_ = block.name;  // also where it was before a resumption: the plan is the same
-  if (auto done = replay_.take(sample)) {
-    sample.index = next_index_++;
-    sample.result = *std::move(done);
-  } else if (!execute(block, planned, std::move(request), sample)) {
-    return;
-  }
+  if (!take_replayed(sample) && !execute(block, planned, std::move(request), sample)) return;
   count(block, sample, expected_seconds);
 }
 
@@ -169,9 +164,7 @@ void SampleRunner::run_group(const Block& block, const std::vector<std::size_t>&
                 request_for(block, planned, round)};
     one.sample.seed = one.request.seed;
     last_block_ = block.name;
-    if (auto done = replay_.take(one.sample)) {
-      one.sample.index = next_index_++;
-      one.sample.result = *std::move(done);
+    if (take_replayed(one.sample)) {
       count(block, one.sample, planned.expected_seconds);
     } else {
       pending.push_back(std::move(one));
@@ -197,6 +190,15 @@ void SampleRunner::choose(const Block& block, const PlannedCell& planned, Sample
   choose_windows(kind, options_.profile, planned,
                  work == report_.work.end() ? nullptr : &work->second, request);
   request.instrumented = kind == SampleKind::kInstrumented;
+}
+
+// Where an earlier driver has run it.
+bool SampleRunner::take_replayed(Sample& sample) {
+  auto done = replay_.take(sample);
+  if (!done) return false;
+  sample.index = next_index_++;
+  sample.result = *std::move(done);
+  return true;
 }
 
 // Runs it and journals it; false where it was interrupted.

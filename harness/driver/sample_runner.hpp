@@ -67,6 +67,7 @@ class SampleRunner {
   void tell_skipped(const PlannedCell& planned, Sample& sample);
   void choose(const Block& block, const PlannedCell& planned, SampleKind kind,
               CellRequest& request) const;
+  bool take_replayed(Sample& sample);
   bool execute(const Block& block, const PlannedCell& planned, CellRequest request, Sample& sample);
   void execute_in_turns(const Block& block, std::vector<Pending> pending);
   void record(Execution& execution, Sample& sample);
